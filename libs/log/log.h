@@ -1,0 +1,94 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+
+namespace tp::log {
+
+enum class Level : std::uint8_t { Debug, Info, Warn, Error };
+enum class Format : std::uint8_t { Json, Text };
+
+[[nodiscard]] std::optional<Level> parse_level(std::string_view text) noexcept;  // debug|info|warn|error
+[[nodiscard]] std::optional<Format> parse_format(std::string_view text) noexcept;  // json|text
+
+// One key and its value. Secrets have no conversion to Field, so they cannot be logged by accident; values of keys that
+// name credentials (token, secret, password, authorization, …) are replaced by "[redacted]" all the same.
+struct Field {
+  using Value = std::variant<std::string, std::int64_t, double, bool>;
+  std::string_view key;
+  Value value;
+
+  Field(std::string_view k, std::string_view v) : key(k), value(std::string{v}) {}
+  Field(std::string_view k, const std::string& v) : key(k), value(v) {}
+  Field(std::string_view k, const char* v) : key(k), value(std::string{v}) {}
+  Field(std::string_view k, bool v) : key(k), value(v) {}
+  Field(std::string_view k, double v) : key(k), value(v) {}
+  template <class Int>
+    requires(std::is_integral_v<Int> && !std::is_same_v<Int, bool>)
+  Field(std::string_view k, Int v) : key(k), value(static_cast<std::int64_t>(v)) {}
+  // key "error": "<code>: <message>"
+  Field(std::string_view k, const Error& e) : key(k), value(std::string{to_string(e.code)} + ": " + e.message) {}
+};
+
+// Writes one line an event: JSON {"ts","level","logger","msg",…fields} (RFC 3339 with microseconds), or text for people. Thread-safe;
+// a line is written with one write(2) so that lines never mix. The level can be changed at run time.
+class Sink {
+ public:
+  // `fd` stays the caller's. Lines longer than 16 KiB are cut, with "truncated":true.
+  Sink(const Clock& clock, int fd, Level level, Format format);
+
+  void set_level(Level level) noexcept { level_.store(level, std::memory_order_relaxed); }
+  [[nodiscard]] bool enabled(Level level) const noexcept { return level >= level_.load(std::memory_order_relaxed); }
+  void write(Level level, std::string_view logger, std::string_view message, std::initializer_list<Field> context,
+             const std::vector<Field>& bound) noexcept;
+
+ private:
+  const Clock& clock_;
+  int fd_;
+  std::atomic<Level> level_;
+  Format format_;
+};
+
+// A named logger with fields bound to it. A cheap value; the Sink must outlive it. Thread-safe.
+class Logger {
+ public:
+  Logger(Sink& sink, std::string name) : sink_(&sink), name_(std::move(name)) {}
+
+  // The same logger with one more bound field (e.g. reconcile_id). `key` must be a string literal.
+  [[nodiscard]] Logger with(Field field) const {
+    Logger copy = *this;
+    copy.bound_.push_back(std::move(field));
+    return copy;
+  }
+  [[nodiscard]] Logger named(std::string name) const {
+    Logger copy = *this;
+    copy.name_ = std::move(name);
+    return copy;
+  }
+
+  void debug(std::string_view message, std::initializer_list<Field> fields = {}) const { log(Level::Debug, message, fields); }
+  void info(std::string_view message, std::initializer_list<Field> fields = {}) const { log(Level::Info, message, fields); }
+  void warn(std::string_view message, std::initializer_list<Field> fields = {}) const { log(Level::Warn, message, fields); }
+  void error(std::string_view message, std::initializer_list<Field> fields = {}) const { log(Level::Error, message, fields); }
+
+ private:
+  void log(Level level, std::string_view message, std::initializer_list<Field> fields) const {
+    if (sink_->enabled(level)) sink_->write(level, name_, message, fields, bound_);
+  }
+
+  Sink* sink_;
+  std::string name_;
+  std::vector<Field> bound_;
+};
+
+}  // namespace tp::log
