@@ -1,0 +1,100 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/result.h"
+#include "json/document.h"
+#include "kube/core/object_meta.h"
+
+namespace tp::kube {
+
+// What a reflector writes into: one collection of objects that a watch keeps up to date.
+class Collection {
+ public:
+  Collection() = default;
+  Collection(const Collection&) = delete;
+  Collection& operator=(const Collection&) = delete;
+  virtual ~Collection() = default;
+
+  // A full listing begins; objects that it does not name are removed by end_replace(). What is stored stays readable.
+  virtual void begin_replace() = 0;
+  // The listing is complete as of `resource_version`, which may be lower than before (an etcd restore).
+  virtual void end_replace(std::string_view resource_version) = 0;
+  // An object of a listing or an ADDED / MODIFIED event. An Error (the projection could not read it) is logged by the
+  // caller and the object skipped: one broken object must not stop the others.
+  virtual Status upsert(json::View object) = 0;
+  // A DELETED event. With a selector this only means that the object no longer matches: not proof that it is gone.
+  virtual Status remove(json::View object) = 0;
+  // The stream has reached `resource_version` (bookmark).
+  virtual void progress(std::string_view resource_version) = 0;
+};
+
+// A thread-safe set of typed projections with one secondary index and subscribers.
+//
+// T is a value with a public member `kube::ObjectMeta meta` and operator==. Reads return shared immutable objects.
+// Besides the reflector, whoever wrote an object puts the server's answer in with observe_write(): a reader never sees
+// a state older than our own last write (read-your-writes), and the event of that write, when it comes, changes nothing and
+// wakes nobody. That is sound because the answer is taken only if the stream has not yet passed its resourceVersion.
+template <class T>
+class Store final : public Collection {
+ public:
+  using Pointer = std::shared_ptr<const T>;
+  using Project = std::function<Result<T>(json::View)>;
+  using IndexKeys = std::function<std::vector<std::string>(const T&)>;
+  // before is null for a new object, after for a removed one. Called on the writer's thread, outside the lock.
+  using Listener = std::function<void(const Pointer& before, const Pointer& after)>;
+
+  explicit Store(Project project, IndexKeys index = {}) : project_(std::move(project)), index_keys_(std::move(index)) {}
+
+  // Before any reflector starts.
+  void subscribe(Listener listener) { listeners_.push_back(std::move(listener)); }
+
+  // True once a first listing is complete.
+  [[nodiscard]] bool synced() const;
+  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] Pointer get(const ObjectKey& key) const;             // null when absent
+  [[nodiscard]] std::vector<Pointer> find(const std::string& index_key) const;  // in no particular order
+  template <class F>
+  void each(F&& f) const;  // f(const Pointer&) on a snapshot, outside the lock
+
+  // The server's answer to our own write. Returns what is stored afterwards.
+  Result<Pointer> observe_write(json::View object);
+  // Our own delete was accepted: marks the stored object (if it still has that uid) as deleting until the stream says more.
+  void observe_delete(const ObjectKey& key, std::string_view uid);
+
+  void begin_replace() override;
+  void end_replace(std::string_view resource_version) override;
+  Status upsert(json::View object) override;
+  Status remove(json::View object) override;
+  void progress(std::string_view resource_version) override;
+
+ private:
+  enum class Origin { Stream, OwnWrite };
+  Result<Pointer> put(json::View object, Origin origin);
+  void notify(const Pointer& before, const Pointer& after) const;
+  void index(const Pointer& object) TP_REQUIRES(m_);
+  void unindex(const Pointer& object) TP_REQUIRES(m_);
+
+  const Project project_;
+  const IndexKeys index_keys_;
+  std::vector<Listener> listeners_;  // constant once a reflector runs
+
+  mutable Mutex m_;
+  std::unordered_map<ObjectKey, Pointer> objects_ TP_GUARDED_BY(m_);
+  std::unordered_multimap<std::string, Pointer> by_index_ TP_GUARDED_BY(m_);
+  std::unordered_set<ObjectKey> listed_ TP_GUARDED_BY(m_);  // seen since begin_replace()
+  bool replacing_ TP_GUARDED_BY(m_) = false;
+  bool synced_ TP_GUARDED_BY(m_) = false;
+  std::string stream_version_ TP_GUARDED_BY(m_);  // how far the stream has come
+};
+
+}  // namespace tp::kube
+
+#include "kube/runtime/store_impl.h"  // IWYU pragma: export
