@@ -43,7 +43,7 @@ class Document {
   struct Range {
     std::uint32_t begin, size;  // of chars_
   };
-  struct Node {
+  struct Node {  // NOLINT(cppcoreguidelines-pro-type-member-init): it wants every member of the union
     Type type = Type::Null;
     Range key{0, 0};          // of an object's member
     std::uint32_t end = 0;    // index after the last descendant: the next sibling is one jump away
