@@ -5,12 +5,14 @@
 
 namespace tp::crypto {
 
-// A credential in memory. Cannot be printed, logged or compared by accident; its bytes are wiped when it goes.
-// Copying copies the bytes (each copy wipes its own). Not synchronised: share a const one.
+// A credential in memory. Cannot be printed, logged or compared by accident; its bytes are wiped when it
+// goes. Copying copies the bytes (each copy wipes its own). Not synchronised: share a const one.
 class Secret {
  public:
   Secret() = default;
-  explicit Secret(std::string value) : value_(std::move(value)) {}
+  // Takes the bytes over and wipes what a move leaves behind in the parameter (short strings are copied by
+  // it).
+  explicit Secret(std::string value);
   Secret(const Secret&) = default;
   Secret& operator=(const Secret& other);
   Secret(Secret&& other) noexcept;
@@ -24,8 +26,6 @@ class Secret {
   [[nodiscard]] bool equals(const Secret& other) const noexcept;
 
  private:
-  void wipe() noexcept;
-
   std::string value_;
 };
 

@@ -1,0 +1,32 @@
+#include "crypto/sha256.h"
+
+#include <cstdlib>
+
+#include <openssl/evp.h>
+
+namespace tp::crypto {
+
+Sha256Digest sha256(std::string_view text) {
+  Sha256Digest digest{};
+  // void* in between: OpenSSL counts unsigned char, we count bytes.
+  void* const out = digest.data();
+  if (EVP_Digest(text.data(), text.size(), static_cast<unsigned char*>(out), nullptr, EVP_sha256(),
+                 nullptr) != 1) {
+    std::abort();  // only without memory or with a broken OpenSSL installation: no name or token could be
+                   // trusted
+  }
+  return digest;
+}
+
+std::string to_hex(std::span<const std::byte> bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (const std::byte b : bytes) {
+    text.push_back(kDigits[std::to_integer<std::size_t>(b >> 4U)]);
+    text.push_back(kDigits[std::to_integer<std::size_t>(b & std::byte{0xF})]);
+  }
+  return text;
+}
+
+}  // namespace tp::crypto
