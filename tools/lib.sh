@@ -1,5 +1,5 @@
 # Sourced by the project's bash scripts: where the cache is, how to speak, how to run a long step.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 # Everything that one clone can leave for the next lives here: built control planes, the Python tools, Go.
 TP_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/team-provisioning

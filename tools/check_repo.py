@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""The rules that no compiler checks. Prints each breach and exits 1, or prints "repository rules hold".
+
+usage: check_repo.py [ROOT]
+
+1. Layers: an area includes only what its row in MAY_INCLUDE names. This table is the architecture.
+2. Adapters: a third-party header is included only where THIRD_PARTY says.
+3. Seams: the clock, sleeping, threads, the environment and the console are reached only through ours.
+4. Completeness: every .cc is named in its folder's CMakeLists.txt, so no source and no test is forgotten.
+5. Text: no path of anybody's machine, no registry's host, no note to self.
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+# Where an #include "..." may be rooted.
+ROOTS = ("libs", "operator/src", "webhook-gateway/src")
+
+KUBE = ["base", "json", "http", "crypto", "kube/core"]
+OPERATOR = [*KUBE, "log", "metrics", "domain", "kube/client", "kube/runtime", "provisioner/desired"]
+
+# area -> the areas it may include, beside itself. An area is a folder under one of ROOTS; the longest one counts.
+MAY_INCLUDE = {
+    "base": [],
+    "crypto": ["base"],
+    "json": ["base"],
+    "log": ["base"],
+    "metrics": ["base"],
+    "http": ["base"],
+    "options": ["base", "json"],
+    "http_cpprest": ["base", "http", "log"],
+    "http_beast": ["base", "http", "log", "metrics"],
+    "kube/core": ["base", "json", "http", "crypto"],
+    "kube/client": [*KUBE, "log", "metrics"],
+    "kube/runtime": [*KUBE, "log", "metrics", "kube/client"],
+    "domain": ["base", "json", "crypto", "kube/core"],
+    "provisioner/desired": ["base", "json", "crypto", "domain", "kube/core"],
+    "provisioner/reconcile": OPERATOR,
+    "provisioner/app": ["*"],
+    "provisioner": ["*"],  # main.cc
+}
+
+# third-party header -> the areas that may include it; everybody else sees our own types.
+THIRD_PARTY = {
+    r"cpprest/|pplx/": ["http_cpprest"],
+    r"boost/": ["http_beast", "http_cpprest"],
+    r"openssl/": ["crypto", "http_cpprest"],
+    r"prometheus/": ["metrics"],
+    r"yaml-cpp/": ["kube/client", "options", "provisioner/app"],
+    r"catch2/": [],
+}
+
+# what -> (what to do instead, the files or folders that are the seam)
+SEAMS = {
+    r"\b(system|steady|high_resolution)_clock::now\b": ("take a Clock&", ["base/clock.cc"]),
+    r"\bsleep_(for|until)\b|\bu?sleep\(": ("wait on a CondVar with a stop token", ["base/clock.cc"]),
+    r"\bstd::thread\b(?!::)|\.detach\(": ("own a std::jthread as the last member", []),
+    r"\bgetenv\b": ("take an Environment (base/env.h)", ["base/env.cc"]),
+    r"\bstd::c(out|err|log)\b": ("use the logger", ["log/"]),
+}
+# In tests only these are banned, and tests/support holds their seams.
+TEST_SEAMS = [r"\bsleep_(for|until)\b|\bu?sleep\(", r"\bstd::thread\b(?!::)|\.detach\("]
+
+TEXT = {
+    r"(?<![\w.])/(root|work|home/\w+)/": "a path of somebody's machine",
+    r"\b(pypi\.org|pythonhosted\.org|proxy\.golang\.org|registry\.npmjs\.org|deb\.debian\.org|crates\.io)\b": "a registry's host",
+    r"\b(TO[D]O|FIX[M]E|X[X]X)\b": "a note to self: do it, or file it",
+}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.M)
+COMMENT_OR_STRING = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.S)
+
+
+def area_of(path):
+    return max((a for a in MAY_INCLUDE if path.startswith(a + "/")), key=len, default=None)
+
+
+class Checker:
+    def __init__(self, root):
+        self.root = root
+        self.breaches = []
+        listed = subprocess.run(
+            ["git", "-C", root, "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+            check=True, capture_output=True, text=True,
+        ).stdout.split("\0")
+        self.files = sorted(p for p in (root / name for name in set(listed) if name) if p.is_file())
+
+    def breach(self, path, text, offset, what):
+        line = text.count("\n", 0, offset) + 1
+        self.breaches.append(f"{path.relative_to(self.root)}:{line}: {what}")
+
+    def run(self):
+        for path in self.files:
+            name = path.relative_to(self.root).as_posix()
+            try:
+                text = path.read_text()
+            except UnicodeDecodeError:
+                continue
+            for pattern, what in TEXT.items():
+                for hit in re.finditer(pattern, text):
+                    self.breach(path, text, hit.start(), f"{what}: {hit.group()}")
+            if path.suffix not in (".h", ".cc"):
+                continue
+            if path.suffix == ".h" and "#pragma once" not in text:
+                self.breach(path, text, 0, "no #pragma once")
+            if path.suffix == ".cc":
+                self.check_built(path, text)
+            root = next((r for r in ROOTS if name.startswith(r + "/")), None)
+            if root:
+                self.check_source(path, name[len(root) + 1 :], text)
+            elif name.startswith("tests/"):
+                self.check_test(path, name, text)
+        return self.breaches
+
+    def check_built(self, path, text):
+        folder = path.parent
+        while not (folder / "CMakeLists.txt").exists() and folder != self.root:
+            folder = folder.parent
+        listed = (folder / "CMakeLists.txt").read_text() if (folder / "CMakeLists.txt").exists() else ""
+        name = path.relative_to(folder).as_posix()
+        wanted = rf"tp_fuzz\({path.stem.removesuffix('_fuzz')}\b" if name.endswith("_fuzz.cc") else rf"(?<![\w/]){re.escape(name)}\b"
+        if not re.search(wanted, listed):
+            self.breach(path, text, 0, f"never built: not named in {folder.relative_to(self.root) / 'CMakeLists.txt'}")
+
+    def check_source(self, path, name, text):
+        area = area_of(name)
+        if area is None:
+            return self.breach(path, text, 0, "in no area of tools/check_repo.py")
+        may = MAY_INCLUDE[area]
+        for hit in INCLUDE.finditer(text):
+            ours, theirs = hit.groups()
+            if ours:
+                other = area_of(ours)
+                if other is None or not any((self.root / r / ours).exists() for r in ROOTS):
+                    self.breach(path, text, hit.start(), f'"{ours}" is not rooted at one of {", ".join(ROOTS)}')
+                elif other != area and other not in may and "*" not in may:
+                    self.breach(path, text, hit.start(), f"{area} may not include {other} ({ours})")
+            else:
+                for pattern, areas in THIRD_PARTY.items():
+                    if re.match(pattern, theirs) and area not in areas:
+                        self.breach(path, text, hit.start(), f"<{theirs}> belongs in {' and '.join(areas) or 'tests/support'}")
+        self.check_seams(path, text, {p: why for p, (why, seam) in SEAMS.items() if not name.startswith(tuple(seam) or "\0")})
+
+    def check_test(self, path, name, text):
+        if name.startswith("tests/support/"):
+            return
+        for hit in INCLUDE.finditer(text):
+            if (hit.group(2) or "").startswith("catch2/"):
+                self.breach(path, text, hit.start(), 'include "support/catch.h", which knows both versions of Catch2')
+        self.check_seams(path, text, {p: SEAMS[p][0] for p in TEST_SEAMS})
+
+    def check_seams(self, path, text, banned):
+        code = COMMENT_OR_STRING.sub(lambda m: re.sub(r"[^\n]", " ", m.group()), text)
+        for pattern, why in banned.items():
+            for hit in re.finditer(pattern, code):
+                self.breach(path, code, hit.start(), f"{hit.group()} is banned here: {why}")
+
+
+def main():
+    root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent.parent).resolve()
+    breaches = Checker(root).run()
+    print("\n".join(breaches) or "repository rules hold")
+    return bool(breaches)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
