@@ -104,7 +104,7 @@ struct TeamStatus {
 
 struct TeamProvisioning {
   kube::ObjectMeta meta;
-  bool has_finalizer = false;  // ours
+  int finalizer_index = -1;    // of ours in metadata.finalizers; -1: absent
   std::string requested_at;    // annotation kRequestedAt
   TeamSpec spec;
   TeamStatus status;
