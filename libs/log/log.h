@@ -1,12 +1,15 @@
 #pragma once
 
 #include <atomic>
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -18,11 +21,13 @@ namespace tp::log {
 enum class Level : std::uint8_t { Debug, Info, Warn, Error };
 enum class Format : std::uint8_t { Json, Text };
 
-[[nodiscard]] std::optional<Level> parse_level(std::string_view text) noexcept;  // debug|info|warn|error
+[[nodiscard]] std::optional<Level> parse_level(std::string_view text) noexcept;    // debug|info|warn|error
 [[nodiscard]] std::optional<Format> parse_format(std::string_view text) noexcept;  // json|text
 
-// One key and its value. Secrets have no conversion to Field, so they cannot be logged by accident; values of keys that
-// name credentials (token, secret, password, authorization, …) are replaced by "[redacted]" all the same.
+// One key and its value. Secrets have no conversion to Field, so they cannot be logged by accident; values of
+// keys that name a credential are replaced by "[redacted]" all the same. Such a key ends, without case and
+// separators, in token, secret, password, authorization or the like: "clientSecret" and "x-api-key" do,
+// "secret_name" does not.
 struct Field {
   using Value = std::variant<std::string, std::int64_t, double, bool>;
   std::string_view key;
@@ -34,29 +39,49 @@ struct Field {
   Field(std::string_view k, bool v) : key(k), value(v) {}
   Field(std::string_view k, double v) : key(k), value(v) {}
   template <class Int>
-    requires(std::is_integral_v<Int> && !std::is_same_v<Int, bool>)
-  Field(std::string_view k, Int v) : key(k), value(static_cast<std::int64_t>(v)) {}
+  requires(std::integral<Int> && !std::same_as<Int, bool>) Field(std::string_view k, Int v)
+      : key(k), value(static_cast<std::int64_t>(v)) {}
   // key "error": "<code>: <message>"
-  Field(std::string_view k, const Error& e) : key(k), value(std::string{to_string(e.code)} + ": " + e.message) {}
+  Field(std::string_view k, const Error& e)
+      : key(k), value(std::string{to_string(e.code)} + ": " + e.message) {}
 };
 
-// Writes one line an event: JSON {"ts","level","logger","msg",…fields} (RFC 3339 with microseconds), or text for people. Thread-safe;
-// a line is written with one write(2) so that lines never mix. The level can be changed at run time.
+// Writes one line an event: JSON {"ts","level","logger","msg",…fields} (RFC 3339 with microseconds), or text
+// for people: 2026-11-22T16:14:44.000000Z INFO  logger message key=value. Thread-safe; a line is written with
+// one write(2) so that lines never mix. The level can be changed at run time.
 class Sink {
  public:
-  // `fd` stays the caller's. Lines longer than 16 KiB are cut, with "truncated":true.
+  // A longer line loses its end, but stays valid JSON and says "truncated":true. 16 KiB is where container
+  // runtimes split a log line in two.
+  static constexpr std::size_t kMaxLine = std::size_t{16} << 10U;
+  // A longer text is cut too, so that one large value cannot push out the fields after it.
+  static constexpr std::size_t kMaxValue = kMaxLine / 2;
+
+  // `fd` stays the caller's, who also ignores SIGPIPE.
   Sink(const Clock& clock, int fd, Level level, Format format);
 
   void set_level(Level level) noexcept { level_.store(level, std::memory_order_relaxed); }
-  [[nodiscard]] bool enabled(Level level) const noexcept { return level >= level_.load(std::memory_order_relaxed); }
-  void write(Level level, std::string_view logger, std::string_view message, std::initializer_list<Field> context,
+  [[nodiscard]] bool enabled(Level level) const noexcept {
+    return level >= level_.load(std::memory_order_relaxed);
+  }
+  // Fields of `bound` come first; one that `context` names again is left out.
+  // NOLINTNEXTLINE(bugprone-exception-escape): nothing in it throws but a lack of memory, which may end the
+  // process
+  void write(Level level,
+             std::string_view logger,
+             std::string_view message,
+             std::initializer_list<Field> context,
              const std::vector<Field>& bound) noexcept;
+
+  // Lines that could not be written whole (disk full, reader gone): there is nowhere to log that.
+  [[nodiscard]] std::uint64_t lost() const noexcept { return lost_.load(std::memory_order_relaxed); }
 
  private:
   const Clock& clock_;
   int fd_;
   std::atomic<Level> level_;
   Format format_;
+  std::atomic<std::uint64_t> lost_{0};
 };
 
 // A named logger with fields bound to it. A cheap value; the Sink must outlive it. Thread-safe.
@@ -76,10 +101,18 @@ class Logger {
     return copy;
   }
 
-  void debug(std::string_view message, std::initializer_list<Field> fields = {}) const { log(Level::Debug, message, fields); }
-  void info(std::string_view message, std::initializer_list<Field> fields = {}) const { log(Level::Info, message, fields); }
-  void warn(std::string_view message, std::initializer_list<Field> fields = {}) const { log(Level::Warn, message, fields); }
-  void error(std::string_view message, std::initializer_list<Field> fields = {}) const { log(Level::Error, message, fields); }
+  void debug(std::string_view message, std::initializer_list<Field> fields = {}) const {
+    log(Level::Debug, message, fields);
+  }
+  void info(std::string_view message, std::initializer_list<Field> fields = {}) const {
+    log(Level::Info, message, fields);
+  }
+  void warn(std::string_view message, std::initializer_list<Field> fields = {}) const {
+    log(Level::Warn, message, fields);
+  }
+  void error(std::string_view message, std::initializer_list<Field> fields = {}) const {
+    log(Level::Error, message, fields);
+  }
 
  private:
   void log(Level level, std::string_view message, std::initializer_list<Field> fields) const {
