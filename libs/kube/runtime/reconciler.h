@@ -14,8 +14,9 @@ struct Next {
   std::optional<std::chrono::milliseconds> after{};
 };
 
-// Makes the world match one object. Level-based: it is told a name, never an event. Called by several workers at once,
-// never for one key by two. Errors that are retryable come back with backoff; the others wait for a change.
+// Makes the world match one object. Level-based: it is told a name, never an event. Called by several workers
+// at once, never for one key by two. Errors that are retryable come back with backoff; the others wait for a
+// change.
 class Reconciler {
  public:
   Reconciler() = default;

@@ -16,9 +16,10 @@ namespace tp::kube {
 enum class Priority : std::uint8_t { Low, Normal };  // Low: initial listing and resync; Normal: a change
 
 // The keys that wait to be reconciled. Thread-safe.
-// De-duplicates; never hands one key to two workers at once (a key that is added while it runs waits for its turn); an
-// add that is due sooner or more urgent wins. Two classes with ageing: Normal before Low, but nothing that is due waits longer
-// than `max_age` behind others.
+// De-duplicates; never hands one key to two workers at once (a key that is added while it runs waits for its
+// turn); an add that is due sooner or more urgent wins. Two classes with ageing: Normal before Low, but what
+// has been due for `max_age` is no longer overtaken by what became due after it. (An ageing of 60 s keeps a
+// resync of everything behind the edits of people without starving it.)
 class WorkQueue {
  public:
   explicit WorkQueue(const Clock& clock, std::chrono::milliseconds max_age = std::chrono::seconds{60});
@@ -26,7 +27,10 @@ class WorkQueue {
   WorkQueue(const WorkQueue&) = delete;
   WorkQueue& operator=(const WorkQueue&) = delete;
 
-  void add(const ObjectKey& key, Priority priority = Priority::Normal) { add_after(key, std::chrono::milliseconds{0}, priority); }
+  void add(const ObjectKey& key, Priority priority = Priority::Normal) {
+    add_after(key, std::chrono::milliseconds{0}, priority);
+  }
+  // A negative delay is none; one of more than a year is a year.
   void add_after(const ObjectKey& key, std::chrono::milliseconds delay, Priority priority = Priority::Normal);
 
   struct Item {
@@ -36,9 +40,17 @@ class WorkQueue {
   };
   // The next due key, or nothing once `stop` is requested. The caller must call done() for it.
   [[nodiscard]] std::optional<Item> take(std::stop_token stop);
+  // The same without waiting: nothing when no key is due.
+  [[nodiscard]] std::optional<Item> try_take();
   void done(const ObjectKey& key);
 
   [[nodiscard]] std::size_t depth() const;  // due or delayed, not counting keys that run
+
+  struct Stats {
+    std::size_t normal = 0, low = 0;  // depth() by class
+    std::uint64_t adds = 0;           // that were not merged into a waiting one
+  };
+  [[nodiscard]] Stats stats() const;
 
  private:
   struct Impl;
