@@ -1,0 +1,73 @@
+{{/* Name of everything that the operator consists of. */}}
+{{- define "team-operator.name" -}}
+{{- if .Values.nameOverride -}}
+{{- .Values.nameOverride -}}
+{{- else if eq .Release.Name .Chart.Name -}}
+team-operator
+{{- else -}}
+{{- printf "%s-team-operator" (.Release.Name | trunc 40 | trimSuffix "-") -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Labels that never change: a Deployment's selector cannot. */}}
+{{- define "team-operator.selectorLabels" -}}
+app.kubernetes.io/name: team-operator
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "team-operator.labels" -}}
+{{ include "team-operator.selectorLabels" . }}
+app.kubernetes.io/component: operator
+app.kubernetes.io/part-of: incidentfox
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{- define "team-operator.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- .Values.serviceAccount.name | default (include "team-operator.name" .) -}}
+{{- else -}}
+{{- required "serviceAccount.name is needed when serviceAccount.create is false" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "team-operator.image" -}}
+{{- if .Values.image.digest -}}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Arguments of the operator: only what differs from its own defaults. */}}
+{{- define "team-operator.args" -}}
+- run
+- --metrics-bind-address=:{{ .Values.metricsPort }}
+- --health-probe-bind-address=:{{ .Values.healthPort }}
+- --log-level={{ .Values.log.level }}
+- --log-format={{ .Values.log.format }}
+{{- with .Values.watchNamespaces }}
+- --watch-namespaces={{ join "," . }}
+{{- end }}
+{{- with .Values.teams }}
+{{- with .imagePullSecrets }}
+- --image-pull-secrets={{ join "," . }}
+{{- end }}
+{{- with .agent.secrets }}
+- --agent-secrets={{ join "," . }}
+{{- end }}
+{{- with .agent.runLimit }}
+- --run-limit={{ . }}
+{{- end }}
+{{- with .gatewayPeer }}
+- {{ printf "--gateway-peer=%s" (toJson .) | quote }}
+{{- end }}
+{{- with .configServicePeer }}
+- {{ printf "--config-service-peer=%s" (toJson .) | quote }}
+{{- end }}
+{{- end }}
+{{- range .Values.extraArgs }}
+- {{ . | quote }}
+{{- end }}
+{{- end -}}
