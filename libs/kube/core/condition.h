@@ -31,9 +31,11 @@ using Conditions = std::vector<Condition>;  // sorted by type; at most one of ea
 
 [[nodiscard]] const Condition* find_condition(const Conditions& conditions, std::string_view type) noexcept;
 
-// `next` with the transition times that belong to it: a condition whose status is unchanged from `previous` keeps its
-// time, any other gets `now`. Sorted by type.
-[[nodiscard]] Conditions carry_transition_times(const Conditions& previous, Conditions next, std::string_view now);
+// `next` with the transition times that belong to it: a condition whose status is unchanged from `previous`
+// keeps its time, any other gets `now`. Sorted by type.
+[[nodiscard]] Conditions carry_transition_times(const Conditions& previous,
+                                                Conditions next,
+                                                std::string_view now);
 
 // The list in `status.conditions`; entries without type are skipped.
 [[nodiscard]] Conditions read_conditions(json::View list);

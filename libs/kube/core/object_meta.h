@@ -12,8 +12,8 @@
 
 namespace tp::kube {
 
-// The part of metadata that every cached object keeps. Labels and annotations are read from the event by the projection
-// that wants them, so that 10,000 cached objects do not carry maps that nobody asks for.
+// The part of metadata that every cached object keeps. Labels and annotations are read from the event by the
+// projection that wants them, so that 10,000 cached objects do not carry maps that nobody asks for.
 struct ObjectMeta {
   ObjectKey key;
   std::string uid;

@@ -31,8 +31,8 @@ struct ListQuery {
 
 struct WatchQuery {
   std::string resource_version{};
-  std::chrono::seconds timeout{0};    // timeoutSeconds; the server ends the stream after it
-  bool send_initial_events = false;   // WatchList: synthetic ADDED events, then the marked bookmark
+  std::chrono::seconds timeout{0};   // timeoutSeconds; the server ends the stream after it
+  bool send_initial_events = false;  // WatchList: synthetic ADDED events, then the marked bookmark
 };
 
 struct ApplyQuery {
@@ -48,13 +48,19 @@ enum class Propagation { Background, Foreground, Orphan };
 [[nodiscard]] http::Request watch_request(const Selection& selection, const WatchQuery& query);
 [[nodiscard]] http::Request get_request(const ResourceType& type, const ObjectKey& key);
 // Server-side apply: PATCH with application/apply-patch+yaml and a JSON body, fieldValidation=Strict.
-[[nodiscard]] http::Request apply_request(const ResourceType& type, const ObjectKey& key, std::string body,
+[[nodiscard]] http::Request apply_request(const ResourceType& type,
+                                          const ObjectKey& key,
+                                          std::string body,
                                           const ApplyQuery& query);
 // RFC 6902; `body` is the JSON array of operations. A failed `test` is answered 422.
-[[nodiscard]] http::Request json_patch_request(const ResourceType& type, const ObjectKey& key, std::string body,
+[[nodiscard]] http::Request json_patch_request(const ResourceType& type,
+                                               const ObjectKey& key,
+                                               std::string body,
                                                std::string_view field_manager);
 // With a uid precondition: 409 when another object has the name now. An empty uid is a programming error.
-[[nodiscard]] http::Request delete_request(const ResourceType& type, const ObjectKey& key, std::string_view uid,
+[[nodiscard]] http::Request delete_request(const ResourceType& type,
+                                           const ObjectKey& key,
+                                           std::string_view uid,
                                            Propagation propagation);
 
 }  // namespace tp::kube

@@ -26,9 +26,11 @@ inline constexpr ResourceType kCronJobs{"batch", "v1", "cronjobs", "CronJob"};
 inline constexpr ResourceType kServices{"", "v1", "services", "Service"};
 inline constexpr ResourceType kServiceAccounts{"", "v1", "serviceaccounts", "ServiceAccount"};
 inline constexpr ResourceType kNetworkPolicies{"networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy"};
-inline constexpr ResourceType kPodDisruptionBudgets{"policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"};
+inline constexpr ResourceType kPodDisruptionBudgets{"policy", "v1", "poddisruptionbudgets",
+                                                    "PodDisruptionBudget"};
 
-// Namespace and name; what queues, stores and logs call an object. The namespace is empty for cluster-scoped ones.
+// Namespace and name; what queues, stores and logs call an object. The namespace is empty for cluster-scoped
+// ones.
 struct ObjectKey {
   std::string ns;
   std::string name;

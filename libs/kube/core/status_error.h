@@ -8,7 +8,8 @@
 
 namespace tp::kube {
 
-// Turns an answer that is not 2xx into an Error that says what to do. Reads metav1.Status when the body is one.
+// Turns an answer that is not 2xx into an Error that says what to do. Reads metav1.Status when the body is
+// one.
 //   400, 405, 406, 413, 415, 422 InvalidArgument   401 Unauthenticated   404 NotFound   410 Expired
 //   403 PermissionDenied; FailedPrecondition when the cause is NamespaceTerminating
 //   409 AlreadyExists or Conflict by the Status' reason
@@ -18,8 +19,8 @@ namespace tp::kube {
 // The message is the Status' own (bounded to 1 KiB), prefixed with the code: "422 Invalid: …".
 [[nodiscard]] Error error_from_response(const http::Response& response);
 
-// The same for a metav1.Status that came inside a 200, in a watch's ERROR event (code and reason are in the object;
-// 410 comes with reason Expired or, from old servers, Gone).
+// The same for a metav1.Status that came inside a 200, in a watch's ERROR event (code and reason are in the
+// object; 410 comes with reason Expired or, from old servers, Gone).
 [[nodiscard]] Error error_from_status(json::View status);
 
 }  // namespace tp::kube

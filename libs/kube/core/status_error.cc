@@ -1,0 +1,114 @@
+#include "kube/core/status_error.h"
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "kube/core/text.h"
+
+namespace tp::kube {
+namespace {
+
+constexpr std::size_t kMaxMessage = 1024;
+constexpr std::size_t kMaxForeignText =
+    256;  // of a body that is not a Status: a proxy's words, or the server's plain ones
+// A Status of a large object can list hundreds of causes; beyond this it is read as if there were none.
+constexpr json::Limits kLimits{.bytes = std::size_t{256} << 10U, .depth = 32};
+
+bool has_cause(json::View status, std::string_view reason) noexcept {
+  for (json::View cause = status["details"]["causes"].first(); cause.exists(); cause = cause.next()) {
+    if (cause["reason"].text() == reason) return true;
+  }
+  return false;
+}
+
+ErrorCode judge(std::int64_t http_code, json::View status) noexcept {
+  switch (http_code) {
+    case 400:
+    case 405:
+    case 406:
+    case 413:
+    case 415:
+    case 422: return ErrorCode::InvalidArgument;
+    case 401: return ErrorCode::Unauthenticated;
+    case 403:
+      return has_cause(status, "NamespaceTerminating") ? ErrorCode::FailedPrecondition
+                                                       : ErrorCode::PermissionDenied;
+    case 404: return ErrorCode::NotFound;
+    case 409:
+      return status["reason"].text() == "AlreadyExists" ? ErrorCode::AlreadyExists : ErrorCode::Conflict;
+    case 410: return ErrorCode::Expired;
+    case 429: return ErrorCode::ResourceExhausted;
+    case 500:
+    case 502:
+    case 503: return ErrorCode::Unavailable;
+    // The same code means "too slow" and "this server has not yet seen that version". For the latter waiting
+    // may not help (a restored etcd), listing again does.
+    case 504:
+      return has_cause(status, "ResourceVersionTooLarge") ? ErrorCode::Expired : ErrorCode::Unavailable;
+    default: return ErrorCode::Internal;
+  }
+}
+
+std::optional<std::chrono::milliseconds> retry_after(json::View status) noexcept {
+  constexpr std::int64_t kLongest = std::int64_t{24} * 60 * 60;  // more is nonsense, and must not overflow
+  const auto seconds = status["details"]["retryAfterSeconds"].integer();
+  if (!seconds || *seconds <= 0 || *seconds > kLongest) return std::nullopt;
+  return std::chrono::seconds{*seconds};
+}
+
+// Control characters would break a log line or a terminal.
+std::string printable(std::string_view text) {
+  std::string out{text};
+  for (char& c : out) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20U || byte == 0x7FU) c = ' ';
+  }
+  while (!out.empty() && out.back() == ' ') out.pop_back();
+  return out;
+}
+
+Error make_error(std::int64_t http_code, json::View status) {
+  std::string message = std::to_string(http_code);
+  if (const auto reason = status["reason"].text(); !reason.empty()) {
+    message.append(" ").append(cut(reason, kMaxForeignText));
+  }
+  if (const auto text = status["message"].text(); !text.empty()) {
+    message.append(": ").append(printable(cut(text, kMaxMessage)));
+  }
+  return Error{judge(http_code, status), std::move(message), retry_after(status)};
+}
+
+// 0 when the reason is not one that ends a watch with a meaning of its own.
+std::int64_t code_of_reason(std::string_view reason) noexcept {
+  if (reason == "Expired" || reason == "Gone") return 410;
+  return 0;
+}
+
+}  // namespace
+
+Error error_from_response(const http::Response& response) {
+  json::Document document;
+  // Anything that is no Status leaves `status` missing, which answers empty to everything.
+  const bool is_status =
+      document.parse(response.body, kLimits).has_value() && document.root()["kind"].text() == "Status";
+  const json::View status = is_status ? document.root() : json::View{};
+
+  Error error = make_error(response.status, status);
+  if (!is_status && !response.body.empty()) {
+    error.message.append(": ").append(printable(cut(response.body, kMaxForeignText)));
+  }
+  if (const auto seconds = http::retry_after_seconds(response.headers)) {
+    error.retry_after = std::chrono::seconds{*seconds};
+  }
+  return error;
+}
+
+Error error_from_status(json::View status) {
+  const std::int64_t from_reason = code_of_reason(status["reason"].text());
+  return make_error(from_reason != 0 ? from_reason : status["code"].integer().value_or(0), status);
+}
+
+}  // namespace tp::kube
