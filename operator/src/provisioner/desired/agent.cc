@@ -1,0 +1,176 @@
+#include "provisioner/desired/agent.h"
+
+#include <chrono>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "provisioner/desired/metadata.h"
+#include "provisioner/desired/pod_parts.h"
+
+namespace tp::provisioner {
+namespace {
+
+using domain::DedicatedRuntime;
+using domain::EnvVar;
+using domain::RuntimeMode;
+using domain::TeamProvisioning;
+using Json = nlohmann::json;
+
+// Before SIGTERM reaches the agent, endpoints must have forgotten the pod, or new runs would still be sent to it.
+constexpr int kPreStopSeconds = 10;
+constexpr std::chrono::seconds kGraceBeyondRun{30};
+
+const DedicatedRuntime& settings(const TeamProvisioning& team) {
+  static const DedicatedRuntime kDefaults;
+  return team.spec.dedicated ? *team.spec.dedicated : kDefaults;
+}
+
+bool dedicated(const TeamProvisioning& team) { return team.spec.mode == RuntimeMode::Dedicated; }
+
+Json env_variable(const EnvVar& variable) {
+  if (variable.secret_name.empty()) return env_literal(variable.name, variable.value);
+  Json reference{{"name", variable.secret_name}, {"key", variable.secret_key}};
+  if (variable.optional) reference["optional"] = true;
+  return Json{{"name", variable.name}, {"valueFrom", {{"secretKeyRef", std::move(reference)}}}};
+}
+
+Json environment(const TeamProvisioning& team, const BuildContext& build) {
+  Json env = Json::array({
+      env_literal("ORG_ID", team.spec.org_id),
+      env_literal("TEAM_NODE_ID", team.spec.team_node_id),
+      env_literal("CONFIG_SERVICE_URL", build.config_service_url),
+      env_literal("CONFIG_BASE_URL", build.config_service_url),
+      env_literal("USE_CONFIG_SERVICE", "true"),
+      env_literal("DEPLOYMENT_MODE", "dedicated"),
+  });
+  for (const EnvVar& variable : settings(team).env) env.push_back(env_variable(variable));
+  return env;
+}
+
+Json probe(int initial_delay, int period) {
+  return Json{{"httpGet", {{"path", "/health"}, {"port", kAgentHealthPort}}},
+              {"initialDelaySeconds", initial_delay},
+              {"periodSeconds", period}};
+}
+
+Json container(const TeamProvisioning& team, const BuildContext& build) {
+  const DedicatedRuntime& own = settings(team);
+  Json result{
+      {"name", "agent"},
+      {"image", own.image.empty() ? build.agent_image : own.image},
+      {"imagePullPolicy", "Always"},
+      {"ports", Json::array({{{"name", "http"}, {"containerPort", own.container_port}, {"protocol", "TCP"}},
+                             {{"name", "health"}, {"containerPort", kAgentHealthPort}, {"protocol", "TCP"}}})},
+      {"env", environment(team, build)},
+      {"resources", resources_or(own.resources, "500m", "1Gi", "2", "4Gi")},
+      {"readinessProbe", probe(10, 10)},
+      {"livenessProbe", probe(30, 30)},
+      {"lifecycle", {{"preStop", {{"sleep", {{"seconds", kPreStopSeconds}}}}}}},
+      {"securityContext", container_security_context()},
+  };
+  if (!build.agent_env_secret.empty()) {
+    result["envFrom"] = Json::array({{{"secretRef", {{"name", build.agent_env_secret}, {"optional", true}}}}});
+  }
+  return result;
+}
+
+Json pod_spec(const TeamProvisioning& team, const BuildContext& build, const Json& selector) {
+  const DedicatedRuntime& own = settings(team);
+  Json spec = pod_basics(build.agent_service_account, build);
+  // An investigation in flight ends before its pod does.
+  spec["terminationGracePeriodSeconds"] = (build.run_limit + kGraceBeyondRun).count();
+  spec["containers"] = Json::array({container(team, build)});
+  if (!own.node_selector.is_null()) spec["nodeSelector"] = own.node_selector;
+  if (!own.tolerations.is_null()) spec["tolerations"] = own.tolerations;
+  if (!own.affinity.is_null()) spec["affinity"] = own.affinity;
+  if (!own.priority_class_name.empty()) spec["priorityClassName"] = own.priority_class_name;
+  if (!own.topology_spread.is_null()) {
+    Json& constraints = spec["topologySpreadConstraints"] = own.topology_spread;
+    for (Json& constraint : constraints) constraint["labelSelector"] = {{"matchLabels", selector}};
+  }
+  return spec;
+}
+
+// All outside addresses but the private ones (RFC 1918, RFC 6598, link-local with the cloud's metadata service, and their
+// IPv6 counterparts RFC 4193 and RFC 4291).
+Json public_internet() {
+  return Json::array({
+      {{"ipBlock",
+        {{"cidr", "0.0.0.0/0"},
+         {"except", {"10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"}}}}},
+      {{"ipBlock", {{"cidr", "::/0"}, {"except", {"fc00::/7", "fe80::/10"}}}}},
+  });
+}
+
+Json dns_rule() {
+  return Json{
+      {"to", Json::array({{{"namespaceSelector", {{"matchLabels", {{"kubernetes.io/metadata.name", "kube-system"}}}}}},
+                          {{"ipBlock", {{"cidr", "169.254.20.10/32"}}}}})},  // NodeLocal DNSCache's address
+      {"ports", Json::array({{{"protocol", "UDP"}, {"port", 53}}, {{"protocol", "TCP"}, {"port", 53}}})},
+  };
+}
+
+}  // namespace
+
+std::optional<Json> build_agent_deployment(const TeamProvisioning& team, const BuildContext& build,
+                                           const std::string& name, const Json& selector) {
+  if (!dedicated(team)) return std::nullopt;
+  Json pod_labels = child_labels(team, Slot::AgentDeployment);
+  pod_labels.update(selector);
+  Json object = child_skeleton(team, Slot::AgentDeployment, name);
+  object["spec"] = {
+      {"replicas", settings(team).replicas},
+      {"selector", {{"matchLabels", selector}}},
+      // A roll-out never has fewer agents than the team asked for.
+      {"strategy", {{"type", "RollingUpdate"}, {"rollingUpdate", {{"maxUnavailable", 0}, {"maxSurge", 1}}}}},
+      {"template", {{"metadata", {{"labels", std::move(pod_labels)}}}, {"spec", pod_spec(team, build, selector)}}},
+  };
+  return object;
+}
+
+std::optional<Json> build_agent_service(const TeamProvisioning& team, const std::string& name, const Json& selector) {
+  if (!dedicated(team)) return std::nullopt;
+  const std::int64_t port = settings(team).container_port;
+  Json object = child_skeleton(team, Slot::AgentService, name);
+  object["spec"] = {
+      {"type", "ClusterIP"},
+      {"selector", selector},
+      {"ports", Json::array({{{"name", "http"}, {"port", port}, {"targetPort", port}, {"protocol", "TCP"}}})},
+  };
+  return object;
+}
+
+std::optional<Json> build_agent_network_policy(const TeamProvisioning& team, const BuildContext& build,
+                                               const std::string& name, const Json& selector) {
+  const DedicatedRuntime& own = settings(team);
+  if (!dedicated(team) || !own.network_isolation) return std::nullopt;
+  Json object = child_skeleton(team, Slot::AgentNetworkPolicy, name);
+  object["spec"] = {
+      {"podSelector", {{"matchLabels", selector}}},
+      {"policyTypes", {"Ingress", "Egress"}},
+      {"ingress", Json::array({{{"from", Json::array({build.gateway_peer})},
+                                {"ports", Json::array({{{"protocol", "TCP"}, {"port", own.container_port}}})}}})},
+      {"egress", Json::array({dns_rule(), {{"to", Json::array({build.config_service_peer})}}, {{"to", public_internet()}}})},
+  };
+  return object;
+}
+
+std::optional<Json> build_agent_disruption_budget(const TeamProvisioning& team, const std::string& name,
+                                                  const Json& selector) {
+  const DedicatedRuntime& own = settings(team);
+  if (!dedicated(team) || (own.replicas <= 1 && own.disruption_budget.is_null())) return std::nullopt;
+  Json object = child_skeleton(team, Slot::AgentDisruptionBudget, name);
+  Json& spec = object["spec"];
+  spec = own.disruption_budget.is_null() ? Json{{"maxUnavailable", 1}} : own.disruption_budget;
+  spec["selector"] = {{"matchLabels", selector}};
+  spec["unhealthyPodEvictionPolicy"] = "AlwaysAllow";  // a broken agent must not block a node's drain
+  return object;
+}
+
+std::string agent_url(const TeamProvisioning& team, const std::string& service_name) {
+  return "http://" + service_name + "." + team.meta.key.ns +
+         ".svc.cluster.local:" + std::to_string(settings(team).container_port);
+}
+
+}  // namespace tp::provisioner

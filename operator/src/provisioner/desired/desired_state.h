@@ -1,0 +1,50 @@
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "domain/parse_team.h"
+#include "domain/team_provisioning.h"
+#include "provisioner/desired/build_context.h"
+#include "provisioner/desired/owned_kinds.h"
+
+namespace tp::provisioner {
+
+// Where the children live: the names and the pod selector. For what exists already they are what they are (an adopted object
+// keeps them); the rest is made by the naming rules.
+struct Layout {
+  std::array<std::string, kSlotCount> names;
+  nlohmann::json selector;  // label map of the agent's pods
+
+  [[nodiscard]] const std::string& name(Slot slot) const { return names.at(static_cast<std::size_t>(slot)); }
+};
+
+// The layout of a team that has nothing yet.
+[[nodiscard]] Layout default_layout(const domain::TeamProvisioning& team);
+
+struct DesiredChild {
+  Slot slot;
+  nlohmann::json object;  // an apply configuration
+
+  [[nodiscard]] kube::ObjectKey key() const;
+};
+
+struct DesiredState {
+  std::vector<DesiredChild> children;         // in the order of Slot; a slot that is not here must not exist
+  std::vector<std::string> service_accounts;  // names that the children's pods need in the namespace; sorted
+};
+
+// PURE. What the team should have, from its spec alone.
+[[nodiscard]] DesiredState desired_state(const domain::TeamProvisioning& team, const BuildContext& build,
+                                         const Layout& layout);
+
+// A ServiceAccount of the platform, made where it is missing: nobody's child, since several teams share it.
+[[nodiscard]] nlohmann::json service_account(const std::string& ns, const std::string& name);
+
+// What the schema cannot know: a team's environment may only read Secrets that the platform lists.
+[[nodiscard]] std::vector<domain::FieldError> check_policy(const domain::TeamProvisioning& team, const BuildContext& build);
+
+}  // namespace tp::provisioner

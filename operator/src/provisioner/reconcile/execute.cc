@@ -1,0 +1,211 @@
+#include "provisioner/reconcile/execute.h"
+
+#include <utility>
+#include <variant>
+
+#include <nlohmann/json.hpp>
+
+#include "json/parse.h"
+#include "kube/core/ownership.h"
+#include "provisioner/desired/metadata.h"
+
+namespace tp::provisioner {
+namespace {
+
+using Json = nlohmann::json;
+
+// Only an object without a past may have this one: the server refuses it (409) wherever something exists.
+constexpr std::string_view kMustNotExist = "1";
+
+const kube::ApplyQuery kApply{.field_manager = kFieldManager};
+
+kube::ObjectKey key_of(const Json& object) {
+  const Json& metadata = object.at("metadata");
+  return {metadata.at("namespace").get<std::string>(), metadata.at("name").get<std::string>()};
+}
+
+bool server_is_away(ErrorCode code) {
+  return code == ErrorCode::Cancelled || code == ErrorCode::Unavailable || code == ErrorCode::DeadlineExceeded ||
+         code == ErrorCode::Unauthenticated;
+}
+
+// The object is gone or another one has its name: the caches are behind, and will bring what is true now.
+Error outdated(const std::string& what) { return Error{ErrorCode::Conflict, what + " changed meanwhile"}; }
+
+}  // namespace
+
+// One plan being performed.
+struct Executor::Run {
+  const Context& ctx;
+  const Team& team;
+  kube::ApiClient& api;
+  Caches& caches;
+  const log::Logger& log;
+  Outcome outcome{};
+
+  Status operator()(const AddFinalizer& /*action*/) {
+    const Json body{{"apiVersion", domain::kTeamProvisionings.api_version()},
+                    {"kind", domain::kTeamProvisionings.kind},
+                    {"metadata",
+                     {{"name", team.meta.key.name},
+                      {"namespace", team.meta.key.ns},
+                      {"uid", team.meta.uid},
+                      {"finalizers", Json::array({domain::kFinalizer})}}}};
+    ++outcome.writes;
+    TP_ASSIGN_OR_RETURN(const auto applied,
+                        api.apply(ctx, domain::kTeamProvisionings, team.meta.key, json::dump(body), kApply));
+    return remember(caches.teams(), applied.object);
+  }
+
+  Status operator()(const RemoveFinalizer& /*action*/) {
+    if (!outcome.errors.empty() || !outcome.stalls.empty()) return ok();  // something is still to be undone
+    const std::string path = "/metadata/finalizers/" + std::to_string(team.finalizer_index);
+    const Json patch = Json::array({{{"op", "test"}, {"path", "/metadata/uid"}, {"value", team.meta.uid}},
+                                    {{"op", "test"}, {"path", path}, {"value", domain::kFinalizer}},
+                                    {{"op", "remove"}, {"path", path}}});
+    ++outcome.writes;
+    const auto patched =
+        api.patch_json(ctx, domain::kTeamProvisionings, team.meta.key, json::dump(patch), kFieldManager);
+    if (patched || patched.error().code == ErrorCode::NotFound) return ok();
+    if (patched.error().code == ErrorCode::InvalidArgument) return outdated("the list of finalizers");
+    return patched.error();
+  }
+
+  Status operator()(const CreateServiceAccount& action) {
+    Json body = action.object;
+    body["metadata"]["resourceVersion"] = kMustNotExist;
+    ++outcome.writes;
+    const auto applied = api.apply(ctx, kube::kServiceAccounts, key_of(body), json::dump(body), kApply);
+    if (applied) return remember(caches.accounts(), applied->object);
+    if (is_taken(applied.error().code)) return ok();  // there is one, whoever made it: that is all we need
+    return applied.error();
+  }
+
+  Status operator()(const ApplyChild& action) {
+    if (action.uid.empty()) return create(action);
+    if (action.adopt) TP_TRY(take_over(action));
+    return update(action);
+  }
+
+  Status operator()(const DeleteChild& action) {
+    ++outcome.writes;
+    const Status removed = api.remove(ctx, info(action.slot).type, action.key, action.uid);
+    if (removed) caches.children(info(action.slot).type).observe_delete(action.key, action.uid);
+    // Gone already, or the name belongs to another object now: ours is gone either way.
+    if (removed || removed.error().code == ErrorCode::NotFound || removed.error().code == ErrorCode::Conflict) return ok();
+    return removed.error();
+  }
+
+  Status operator()(const ReleaseChild& action) {
+    const kube::ResourceType& type = info(action.slot).type;
+    const auto live = read(type, action.key);
+    if (!live) return live.error().code == ErrorCode::NotFound ? ok() : Status{live.error()};
+    if (live->at("metadata").value("uid", "") != action.uid) return ok();
+    const auto patch = kube::release_patch(*live, team.meta.uid);
+    if (!patch) return ok();
+    ++outcome.writes;
+    TP_ASSIGN_OR_RETURN(const std::string object, api.patch_json(ctx, type, action.key, *patch, kFieldManager));
+    return remember(caches.children(type), object);
+  }
+
+ private:
+  static bool is_taken(ErrorCode code) { return code == ErrorCode::Conflict || code == ErrorCode::AlreadyExists; }
+
+  template <class T>
+  Status remember(kube::Store<T>& store, const std::string& object) {
+    json::Document document;
+    TP_TRY(document.parse(object));
+    TP_TRY(store.observe_write(document.root()));
+    return ok();
+  }
+
+  Result<Json> read(const kube::ResourceType& type, const kube::ObjectKey& key) {
+    TP_ASSIGN_OR_RETURN(const std::string text, api.get(ctx, type, key));
+    return json::parse(text);
+  }
+
+  Status send(const ApplyChild& action, const Json& body) {
+    const kube::ResourceType& type = info(action.slot).type;
+    ++outcome.writes;
+    TP_ASSIGN_OR_RETURN(const auto applied, api.apply(ctx, type, key_of(body), json::dump(body), kApply));
+    return remember(caches.children(type), applied.object);
+  }
+
+  Status create(const ApplyChild& action) {
+    Json body = action.object;
+    body["metadata"]["resourceVersion"] = kMustNotExist;
+    Status sent = send(action, body);
+    if (sent || !is_taken(sent.error().code)) return sent;
+    return judge(action);
+  }
+
+  Status update(const ApplyChild& action) {
+    Json body = action.object;
+    body["metadata"]["uid"] = action.uid;
+    Status sent = send(action, body);
+    if (sent || (!is_taken(sent.error().code) && sent.error().code != ErrorCode::InvalidArgument)) return sent;
+    // The same answers (409, 422) mean that the object is gone, or another: only a look tells.
+    const auto live = read(info(action.slot).type, key_of(body));
+    const bool still_there = live && live->at("metadata").value("uid", "") == action.uid;
+    if (still_there) return sent;
+    return outdated(describe(Action{action}));
+  }
+
+  // Something has the name that we wanted to create. Ours (its labels were stripped, so no watch shows it), or a stranger?
+  Status judge(const ApplyChild& action) {
+    const kube::ResourceType& type = info(action.slot).type;
+    const kube::ObjectKey key = key_of(action.object);
+    TP_ASSIGN_OR_RETURN(const std::string text, api.get(ctx, type, key));
+    json::Document document;
+    TP_TRY(document.parse(text));
+    TP_ASSIGN_OR_RETURN(const Child live, project_child(type, document.root()));
+    if (live.meta.deleting) return Error{ErrorCode::FailedPrecondition, std::string{type.kind} + " " + key.str() + " is still being deleted"};
+    const bool ours = live.meta.controller_uid == team.meta.uid || (belongs_to(live, team) && !live.foreign_controller);
+    if (!ours) {
+      outcome.stalls.push_back({"Conflict", std::string{type.kind} + " " + key.str() +
+                                                " exists and does not belong to this team; it is left alone. Delete or rename it"});
+      // Nobody tells us when it goes, so look again, less and less often.
+      return Error{ErrorCode::FailedPrecondition, "conflict with " + std::string{type.kind} + " " + key.str()};
+    }
+    ApplyChild again{action.slot, action.object, live.meta.uid, live.managed_by == ManagedBy::Legacy || !live.owned};
+    if (again.adopt) TP_TRY(take_over(again));
+    return update(again);
+  }
+
+  Status take_over(const ApplyChild& action) {
+    const kube::ResourceType& type = info(action.slot).type;
+    const kube::ObjectKey key = key_of(action.object);
+    TP_ASSIGN_OR_RETURN(const Json live, read(type, key));
+    if (live.at("metadata").value("uid", "") != action.uid) return outdated(describe(Action{action}));
+    const auto patch = kube::take_over_patch(live, kFieldManager);
+    if (!patch) return ok();
+    ++outcome.writes;
+    const auto patched = api.patch_json(ctx, type, key, *patch, kFieldManager);
+    if (patched) return ok();
+    if (patched.error().code == ErrorCode::InvalidArgument) return outdated(describe(Action{action}));  // a failed test
+    return patched.error();
+  }
+};
+
+Outcome Executor::run(const Context& ctx, const Team& team, const Plan& plan, const log::Logger& log) {
+  Run run{ctx, team, api_, caches_, log};
+  for (const Action& action : plan.actions) {
+    const unsigned before = run.outcome.writes;
+    Status done = std::visit(run, action);
+    if (done) {
+      if (run.outcome.writes != before) log.info(describe(action));
+      continue;
+    }
+    Error error = std::move(done).error().wrap(describe(action));
+    if (error.code == ErrorCode::InvalidArgument) {
+      run.outcome.stalls.push_back({"Rejected", "the API server refused to " + error.message});
+      continue;
+    }
+    const bool give_up = server_is_away(error.code);
+    run.outcome.errors.push_back(std::move(error));
+    if (give_up) break;
+  }
+  return std::move(run.outcome);
+}
+
+}  // namespace tp::provisioner

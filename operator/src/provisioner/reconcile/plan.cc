@@ -1,0 +1,186 @@
+#include "provisioner/reconcile/plan.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "kube/core/fingerprint.h"
+
+namespace tp::provisioner {
+namespace {
+
+using Json = nlohmann::json;
+
+std::size_t index(Slot slot) { return static_cast<std::size_t>(slot); }
+
+std::string object_name(Slot slot, const kube::ObjectKey& key) {
+  return std::string{info(slot).type.kind} + " " + key.str();
+}
+
+// One live object for each slot; what is left over has no place.
+struct Occupancy {
+  std::array<const Child*, kSlotCount> at{};
+  std::vector<const Child*> surplus{};
+};
+
+// Preferred: our own, then the one with the name that we would give, then the oldest.
+Occupancy occupy(const Observed& observed, const Layout& defaults) {
+  std::vector<const Child*> children;
+  for (const ChildPointer& child : observed.children) children.push_back(child.get());
+  const auto rank = [&](const Child* child) {
+    return std::make_tuple(child->managed_by != ManagedBy::Operator,
+                           child->meta.key.name != defaults.name(*child->slot), child->meta.created,
+                           std::string_view{child->meta.uid});
+  };
+  std::sort(children.begin(), children.end(), [&](const Child* a, const Child* b) { return rank(a) < rank(b); });
+  Occupancy result;
+  for (const Child* child : children) {
+    const Child*& place = result.at.at(index(*child->slot));
+    if (place == nullptr) {
+      place = child;
+    } else {
+      result.surplus.push_back(child);
+    }
+  }
+  return result;
+}
+
+Layout layout_of(const Occupancy& live, Layout layout) {
+  for (std::size_t i = 0; i < kSlotCount; ++i) {
+    if (live.at.at(i) != nullptr) layout.names.at(i) = live.at.at(i)->meta.key.name;
+  }
+  const Child* deployment = live.at.at(index(Slot::AgentDeployment));
+  if (deployment != nullptr && deployment->rollout && deployment->rollout->selector.is_object()) {
+    layout.selector = deployment->rollout->selector;
+  }
+  return layout;
+}
+
+void plan_child(const DesiredChild& desired, const Child* live, Plan& plan) {
+  plan.wanted.at(index(desired.slot)) = true;
+  if (live == nullptr) {
+    plan.actions.emplace_back(ApplyChild{desired.slot, desired.object, {}});
+    return;
+  }
+  if (live->meta.deleting) {
+    plan.terminating.push_back(desired.slot);
+    return;
+  }
+  if (live->foreign_controller) {
+    plan.stalls.push_back({"Conflict", object_name(desired.slot, live->meta.key) +
+                                           " is controlled by something else; it is left alone. Remove its owner "
+                                           "reference or delete it"});
+    return;
+  }
+  if (live->owned == kube::fingerprint_of(desired.object)) return;
+  plan.actions.emplace_back(
+      ApplyChild{desired.slot, desired.object, live->meta.uid, live->managed_by == ManagedBy::Legacy || !live->owned});
+}
+
+void plan_deletion_of(const Child& child, Plan& plan) {
+  if (!child.meta.deleting && !child.foreign_controller) {
+    plan.actions.emplace_back(DeleteChild{*child.slot, child.meta.key, child.meta.uid});
+  }
+}
+
+// What the Service sends to and the policies protect goes first, what protects it last.
+void plan_pruning(const Occupancy& live, Plan& plan) {
+  for (std::size_t i = kSlotCount; i-- > 0;) {
+    const Child* child = live.at.at(i);
+    if (child != nullptr && !plan.wanted.at(i)) plan_deletion_of(*child, plan);
+  }
+  for (const Child* child : live.surplus) plan_deletion_of(*child, plan);
+}
+
+// The children of a team without a finalizer follow it by the garbage collector; nothing is left to us.
+Plan plan_farewell(const Observed& observed) {
+  Plan plan;
+  plan.write_status = false;
+  const Team& team = *observed.team;
+  if (team.finalizer_index < 0) return plan;
+  if (team.spec.children == domain::ChildrenPolicy::Orphan) {
+    for (const ChildPointer& child : observed.children) {
+      if (child->meta.controller_uid != team.meta.uid || child->meta.deleting) continue;
+      plan.actions.emplace_back(ReleaseChild{*child->slot, child->meta.key, child->meta.uid});
+    }
+  }
+  plan.actions.emplace_back(RemoveFinalizer{});
+  return plan;
+}
+
+Plan stalled(std::string reason, std::string message) {
+  Plan plan;
+  plan.stalls.push_back({std::move(reason), std::move(message)});
+  return plan;
+}
+
+Plan plan_team(const Observed& observed, const BuildContext& build) {
+  const Team& team = *observed.team;
+  Plan plan;
+  const bool needs_finalizer = team.spec.children == domain::ChildrenPolicy::Orphan;
+  if (needs_finalizer && team.finalizer_index < 0) plan.actions.emplace_back(AddFinalizer{});
+  if (!needs_finalizer && team.finalizer_index >= 0) plan.actions.emplace_back(RemoveFinalizer{});
+
+  const Layout defaults = default_layout(team);
+  const Occupancy live = occupy(observed, defaults);
+  const DesiredState desired = desired_state(team, build, layout_of(live, defaults));
+  for (const std::string& account : desired.service_accounts) {
+    const auto& existing = observed.service_accounts;
+    if (std::find(existing.begin(), existing.end(), account) != existing.end()) continue;
+    plan.actions.emplace_back(CreateServiceAccount{service_account(team.meta.key.ns, account)});
+  }
+  for (const DesiredChild& child : desired.children) plan_child(child, live.at.at(index(child.slot)), plan);
+  plan_pruning(live, plan);
+  return plan;
+}
+
+struct Describe {
+  std::string operator()(const AddFinalizer& /*action*/) const { return "add the finalizer"; }
+
+  std::string operator()(const RemoveFinalizer& /*action*/) const { return "remove the finalizer"; }
+
+  std::string operator()(const CreateServiceAccount& action) const {
+    return "create ServiceAccount " + key_of(action.object).str();
+  }
+
+  std::string operator()(const ApplyChild& action) const {
+    return "apply " + object_name(action.slot, key_of(action.object)) +
+           (action.uid.empty() ? " (create)" : action.adopt ? " (adopt)" : " (update)");
+  }
+
+  std::string operator()(const DeleteChild& action) const { return "delete " + object_name(action.slot, action.key); }
+
+  std::string operator()(const ReleaseChild& action) const { return "release " + object_name(action.slot, action.key); }
+
+ private:
+  static kube::ObjectKey key_of(const Json& object) {
+    const Json& metadata = object.at("metadata");
+    return {metadata.at("namespace").get<std::string>(), metadata.at("name").get<std::string>()};
+  }
+};
+
+}  // namespace
+
+Plan make_plan(const Observed& observed, const BuildContext& build) {
+  const Team& team = *observed.team;
+  if (team.meta.deleting) return plan_farewell(observed);
+  if (team.spec.suspend) {
+    Plan plan;
+    plan.write_status = false;
+    return plan;
+  }
+  if (!team.errors.empty()) return stalled("InvalidSpec", domain::describe(team.errors));
+  if (const auto errors = check_policy(team, build); !errors.empty()) {
+    return stalled("InvalidSpec", domain::describe(errors));
+  }
+  if (observed.owner) {
+    return stalled("DuplicateTeam", "team " + team.spec.org_id + "/" + team.spec.team_node_id +
+                                        " belongs to TeamProvisioning " + observed.owner->meta.key.str() +
+                                        ", which is older; this one touches nothing and takes over when that is gone");
+  }
+  return plan_team(observed, build);
+}
+
+std::string describe(const Action& action) { return std::visit(Describe{}, action); }
+
+}  // namespace tp::provisioner
