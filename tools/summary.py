@@ -4,8 +4,8 @@
 usage: summary.py PARTS
 
 PARTS has a line for each part of the run: name, seconds, exit status and JUnit file, separated by tabs; the
-file is "-" for a part that is no test suite. Such a part counts as one test, and so does a suite that failed
-although no test in it did (it crashed, or held no test). Exit 1 if anything failed or no test ran.
+file is "-" for a part that is no test suite. Such a part counts only if it failed, as one; so does a suite that
+failed although no test in it did (it crashed, or held no test). Exit 1 if anything failed or no test ran.
 """
 
 import dataclasses
@@ -49,9 +49,8 @@ def main():
         ran_tests = ran_tests or count.passed > 0 or bool(count.failures)
         if status != "0" and not count.failures:
             count.failures.append(f"(exit status {status})")
-        elif junit == "-":
-            count.passed += 1
-        print(f"{name:<14}{count.passed:>8}{len(count.failures):>8}{count.skipped:>9}{seconds + ' s':>9}")
+        shown = "ok" if junit == "-" and not count.failures else count.passed
+        print(f"{name:<14}{shown:>8}{len(count.failures):>8}{count.skipped:>9}{seconds + ' s':>9}")
         total.passed += count.passed
         total.skipped += count.skipped
         total.failures += [f"{name}: {failure}" for failure in count.failures]

@@ -84,7 +84,7 @@ def main():
             output = job.result()
             findings += bool(output)
             name = os.path.relpath(jobs[job], ROOT)
-            print(f"[{number}/{len(jobs)}] {name}: {'findings' if output else 'clean'}\n{output}", end="" if output else "\n", flush=True)
+            print(f"[{number}/{len(jobs)}] {name}: {'findings' if output else 'clean'}", output, sep="\n" if output else "", flush=True)
     print(f"{len(jobs) - findings} of {len(jobs)} sources clean in {time.monotonic() - start:.0f} s")
     return bool(findings)
 
