@@ -195,8 +195,7 @@ std::optional<Format> parse_format(std::string_view text) noexcept {
 Sink::Sink(const Clock& clock, int fd, Level level, Format format)
     : clock_(clock), fd_(fd), level_(level), format_(format) {}
 
-// NOLINTNEXTLINE(bugprone-exception-escape): nothing here throws but a lack of memory, which may end the
-// process
+// NOLINTNEXTLINE(bugprone-exception-escape): only a lack of memory throws, and may end the process
 void Sink::write(Level level,
                  std::string_view logger,
                  std::string_view message,

@@ -65,8 +65,7 @@ class Sink {
     return level >= level_.load(std::memory_order_relaxed);
   }
   // Fields of `bound` come first; one that `context` names again is left out.
-  // NOLINTNEXTLINE(bugprone-exception-escape): nothing in it throws but a lack of memory, which may end the
-  // process
+  // NOLINTNEXTLINE(bugprone-exception-escape): only a lack of memory throws, and may end the process
   void write(Level level,
              std::string_view logger,
              std::string_view message,

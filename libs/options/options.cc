@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cassert>
 #include <charconv>
-#include <map>
 #include <numeric>
 
 #include "http/address.h"
@@ -198,52 +197,61 @@ std::string Table::unknown(std::string_view argument_name) const {
   return message + "; did you mean --" + nearest->flag + "?";
 }
 
-Result<Outcome> Table::parse(std::span<const char* const> args, const EnvLookup& env) const {
-  std::map<const Row*, std::string> given;
-  std::vector<std::string> problems;
+bool Table::read_arguments(std::span<const char* const> args, Reading& reading) const {
   for (std::size_t i = 0; i < args.size(); ++i) {
     const std::string_view arg{args[i]};
-    if (arg == "--help" || arg == "-h") return Outcome::Help;
+    if (arg == "--help" || arg == "-h") return false;
+    if (!arg.starts_with('-')) {
+      reading.problems.push_back("unexpected argument \"" + std::string{arg} + "\"");
+      continue;
+    }
     const std::size_t equals = arg.find('=');
     const std::string_view name = arg.substr(0, equals);
+    const Row* const row = find(name);
     // A value that begins with a dash must be given as --flag=value: more likely it was forgotten.
     const bool value_follows = i + 1 < args.size() && !std::string_view{args[i + 1]}.starts_with('-');
-    if (!arg.starts_with('-')) {
-      problems.push_back("unexpected argument \"" + std::string{arg} + "\"");
-    } else if (const Row* const row = find(name); row == nullptr) {
-      problems.push_back(unknown(name));
+    if (row == nullptr) {
+      reading.problems.push_back(unknown(name));
       if (equals == std::string_view::npos && value_follows) ++i;  // probably its value: not a second problem
     } else if (equals != std::string_view::npos) {
-      given[row] = arg.substr(equals + 1);
+      reading.given[row] = arg.substr(equals + 1);
     } else if (row->value.is_switch) {
-      given[row] = "true";
+      reading.given[row] = "true";
     } else if (value_follows) {
-      given[row] = args[++i];
+      reading.given[row] = args[++i];
     } else {
-      problems.push_back(std::string{name} + " needs a value: " + metavar(*row));
+      reading.problems.push_back(std::string{name} + " needs a value: " + metavar(*row));
     }
   }
+  return true;
+}
 
-  for (const Row& row : rows_) {
-    std::string source = "--" + row.flag;
-    std::optional<std::string> value;
-    if (const auto found = given.find(&row); found != given.end()) {
-      value = found->second;
-    } else if (auto variable = row.env.empty() ? std::nullopt : env(row.env.c_str());
-               variable && !variable->empty()) {
-      value = std::move(variable);
-      source = row.env;
-    } else if (!row.default_value.empty()) {
-      value = row.default_value;
-    }
-    if (row.required && value.value_or("").empty()) {
-      problems.push_back("--" + row.flag + (row.env.empty() ? "" : " (or " + row.env + ")") + " is required");
-    } else if (value) {
-      if (const Status status = row.value.set(*value); !status)
-        problems.push_back(source + ": " + status.error().message);
+void Table::set(const Row& row, Reading& reading, const EnvLookup& env) {
+  std::string source = "--" + row.flag;
+  std::string value = row.default_value;
+  const auto found = reading.given.find(&row);
+  const bool given = found != reading.given.end();
+  if (given) {
+    value = found->second;
+  } else if (auto variable = row.env.empty() ? std::nullopt : env(row.env.c_str());
+             variable && !variable->empty()) {
+    value = *std::move(variable);
+    source = row.env;
+  }
+  if (row.required && value.empty()) {
+    reading.problems.push_back(source + (row.env.empty() ? "" : " (or " + row.env + ")") + " is required");
+  } else if (given || !value.empty()) {
+    if (const Status status = row.value.set(value); !status) {
+      reading.problems.push_back(source + ": " + status.error().message);
     }
   }
-  if (!problems.empty()) return Error{ErrorCode::InvalidArgument, join(problems, "\n")};
+}
+
+Result<Outcome> Table::parse(std::span<const char* const> args, const EnvLookup& env) const {
+  Reading reading;
+  if (!read_arguments(args, reading)) return Outcome::Help;
+  for (const Row& row : rows_) set(row, reading, env);
+  if (!reading.problems.empty()) return Error{ErrorCode::InvalidArgument, join(reading.problems, "\n")};
   return Outcome::Run;
 }
 

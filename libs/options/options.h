@@ -3,7 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <limits>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -112,6 +112,14 @@ class Table {
     std::string section;
   };
 
+  struct Reading {
+    std::map<const Row*, std::string> given;
+    std::vector<std::string> problems;
+  };
+
+  // False when help was asked for.
+  [[nodiscard]] bool read_arguments(std::span<const char* const> args, Reading& reading) const;
+  static void set(const Row& row, Reading& reading, const EnvLookup& env);
   [[nodiscard]] const Row* find(std::string_view argument_name) const;  // "--flag" or "-f"
   [[nodiscard]] std::string unknown(std::string_view argument_name) const;
 
