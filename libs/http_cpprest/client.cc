@@ -1,0 +1,373 @@
+#include "http_cpprest/client.h"
+
+#include <pplx/threadpool.h>
+#include <sys/stat.h>
+
+#include <charconv>
+#include <cstdint>
+#include <exception>
+#include <utility>
+
+#include "base/mutex.h"
+#include "http_cpprest/connection.h"
+#include "http_cpprest/exchange.h"
+#include "http_cpprest/outgoing.h"
+#include "http_cpprest/resolver.h"
+#include "http_cpprest/tls.h"
+
+namespace tp::http {
+namespace {
+
+constexpr int kFirstFinalStatus = 200;
+constexpr int kUnauthorized = 401;
+
+// --- files that may change under us ---
+
+struct FileStamp {
+  ino_t inode = 0;
+  off_t size = 0;
+  std::int64_t seconds = 0;
+  std::int64_t nanoseconds = 0;
+
+  friend bool operator==(const FileStamp&, const FileStamp&) = default;
+};
+
+// All zero for a file that is not there: that too is a change to notice.
+FileStamp stamp_of(const std::string& path) {
+  struct stat status {};
+  if (path.empty() || ::stat(path.c_str(), &status) != 0) return {};
+  return FileStamp{status.st_ino, status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
+}
+
+std::vector<FileStamp> stamps_of(const TlsOptions& tls) {
+  return {stamp_of(tls.ca_file), stamp_of(tls.cert_file), stamp_of(tls.key_file)};
+}
+
+// --- what comes back ---
+
+// Collects a whole answer, up to a limit.
+class Collector final : public ResponseSink {
+ public:
+  Collector(Method method, std::size_t limit) : method_(method), limit_(limit) {}
+
+  Status on_head(int status, const Headers& headers) override {
+    response_.status = status;
+    response_.headers = headers;
+    const auto announced = headers.find("Content-Length");
+    if (!announced || method_ == Method::Head) return ok();
+    std::size_t length = 0;
+    const auto [rest, failure] = std::from_chars(announced->data(), announced->data() + announced->size(), length);
+    if (failure != std::errc{}) return failure == std::errc::result_out_of_range ? too_large() : ok();
+    if (length > limit_) return too_large();
+    if (rest == announced->data() + announced->size()) response_.body.reserve(length);
+    return ok();
+  }
+
+  Status on_bytes(std::string_view bytes) override {
+    if (bytes.size() > limit_ - response_.body.size()) return too_large();
+    response_.body.append(bytes);
+    return ok();
+  }
+
+  [[nodiscard]] Response take() && { return std::move(response_); }
+
+ private:
+  [[nodiscard]] Status too_large() const {
+    return Error{ErrorCode::ResourceExhausted, "the answer is larger than " + std::to_string(limit_) + " bytes"};
+  }
+
+  Method method_;
+  std::size_t limit_;
+  Response response_{};
+};
+
+// Notes the status on its way to the caller's sink.
+class StatusNote final : public ResponseSink {
+ public:
+  explicit StatusNote(ResponseSink& next) : next_(next) {}
+
+  Status on_head(int status, const Headers& headers) override {
+    status_ = status;
+    if (status < kFirstFinalStatus) {
+      return Error{ErrorCode::DataLoss, "unexpected interim answer " + std::to_string(status)};
+    }
+    return next_.on_head(status, headers);
+  }
+
+  Status on_bytes(std::string_view bytes) override { return next_.on_bytes(bytes); }
+
+  [[nodiscard]] int status() const noexcept { return status_; }
+
+ private:
+  ResponseSink& next_;
+  int status_ = 0;
+};
+
+Error to_error(const Exchange& exchange, Exchange::Ending ending, const ClientOptions& options) {
+  const std::string phase = exchange.sent() ? "connection lost: " : "not connected: ";
+  switch (ending.end) {
+    case Exchange::End::Stopped: return Error{ErrorCode::Cancelled, "stopped"};
+    case Exchange::End::DeadlinePassed:
+      return Error{ErrorCode::DeadlineExceeded, exchange.sent() ? "no (complete) answer in time" : "not connected in time"};
+    case Exchange::End::ConnectTimeout:
+      return Error{ErrorCode::Unavailable,
+                   phase + "no connection within " + std::to_string(options.connect_timeout.count()) + " ms"};
+    case Exchange::End::Refused: return std::move(ending.error);
+    case Exchange::End::Oversized:
+      return Error{ErrorCode::ResourceExhausted,
+                   "the peer sent more than " + std::to_string(options.max_response_bytes) + " bytes in one piece"};
+    case Exchange::End::Broken: {
+      const std::string refused = exchange.verdict()->reason();
+      if (!refused.empty()) return Error{ErrorCode::Unauthenticated, "the server's certificate is refused: " + refused};
+      return Error{ErrorCode::Unavailable, phase + ending.detail};
+    }
+    case Exchange::End::Complete: break;
+  }
+  return Error{ErrorCode::Internal, "an exchange ended well and badly"};
+}
+
+// Keeps a connection while cpprestsdk uses it, and puts it back when that is over and it can be used again.
+class Lease {
+ public:
+  Lease(std::unique_ptr<Connection> connection, std::weak_ptr<ConnectionPool> pool, std::weak_ptr<Exchange> exchange)
+      : connection_(std::move(connection)), pool_(std::move(pool)), exchange_(std::move(exchange)) {}
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+  ~Lease() {
+    const auto exchange = exchange_.lock();
+    const auto pool = pool_.lock();
+    if (pool && exchange && exchange->reusable()) pool->put(std::move(connection_));
+  }
+
+  [[nodiscard]] Connection& connection() noexcept { return *connection_; }
+
+ private:
+  std::unique_ptr<Connection> connection_;
+  std::weak_ptr<ConnectionPool> pool_;
+  std::weak_ptr<Exchange> exchange_;
+};
+
+// --- the client ---
+
+class CpprestClient final : public HttpClient {
+ public:
+  CpprestClient(ClientOptions options, const Clock& clock, Origin origin, std::shared_ptr<const TlsContext> tls,
+                std::vector<FileStamp> stamps)
+      : options_(std::move(options)),
+        clock_(clock),
+        origin_(std::move(origin)),
+        endpoint_(tp::http::route(origin_.endpoint, options_.connect_to)),
+        resolver_(endpoint_, clock),
+        unary_(std::make_shared<ConnectionPool>(options_.tcp_user_timeout)),
+        streams_(std::make_shared<ConnectionPool>(options_.tcp_user_timeout)),
+        tls_(std::move(tls)),
+        stamps_(std::move(stamps)),
+        next_look_(clock.now() + options_.reload_interval) {}
+
+  Result<Response> send(const Context& ctx, const Request& request) override {
+    Collector collector{request.method, options_.max_response_bytes};
+    TP_TRY(guarded(request, [&]() -> Status {
+      const Slot slot{*this, ctx};
+      if (!slot.taken()) return slot.refusal();
+      return exchange(ctx, request, collector, unary_);
+    }));
+    return std::move(collector).take();
+  }
+
+  Status stream(const Context& ctx, const Request& request, ResponseSink& sink) override {
+    return guarded(request, [&] { return exchange(ctx, request, sink, streams_); });
+  }
+
+ private:
+  // One of max_concurrent places, given back with its scope.
+  class Slot {
+   public:
+    Slot(CpprestClient& client, const Context& ctx) : client_(client), taken_(client.take_slot(ctx)) {}
+    Slot(const Slot&) = delete;
+    Slot& operator=(const Slot&) = delete;
+    ~Slot() {
+      if (taken()) client_.give_slot();
+    }
+    [[nodiscard]] bool taken() const noexcept { return taken_.has_value(); }
+    [[nodiscard]] Error refusal() const { return taken_.error(); }
+
+   private:
+    CpprestClient& client_;
+    Status taken_;
+  };
+
+  // Where exceptions end and every Error gets its context.
+  template <class Call>
+  Status guarded(const Request& request, Call call) {
+    Status status = ok();
+    try {
+      status = call();
+    } catch (const std::exception& e) {
+      status = Error{ErrorCode::Internal, e.what()};
+    }
+    if (status) return status;
+    const std::string path = request.target.substr(0, request.target.find('?'));
+    return std::move(status).error().wrap(std::string{to_string(request.method)} + " " + origin_.authority() +
+                                          origin_.prefix + path);
+  }
+
+  Status exchange(const Context& ctx, const Request& request, ResponseSink& sink,
+                  const std::shared_ptr<ConnectionPool>& pool) {
+    TP_TRY(check_request(request));
+    const Context connecting = ctx.child(clock_, options_.connect_timeout);
+    TP_ASSIGN_OR_RETURN(Outgoing common, outgoing(ctx));
+    TP_ASSIGN_OR_RETURN(const std::vector<std::string> addresses, addresses_to_try(ctx, connecting));
+    StatusNote note{sink};
+    for (std::size_t i = 0;;) {
+      TP_TRY(still_wanted(ctx));
+      const Route route = route_to(addresses[i]);
+      const auto attempt = std::make_shared<Exchange>();
+      {
+        const auto lease = std::make_shared<Lease>(
+            options_.fresh_connection ? pool->make(route) : pool->take(route),
+            options_.fresh_connection ? std::weak_ptr<ConnectionPool>{} : std::weak_ptr{pool}, attempt);
+        lease->connection().serve(attempt);
+        common.host = route.by_name ? std::string{} : origin_.authority();
+        attempt->start(lease->connection().client(), to_cpprest(request, common), lease);
+      }
+      Exchange::Ending ending = attempt->drive(ctx, clock_, connecting.deadline, note);
+      if (note.status() == kUnauthorized && options_.token_source) options_.token_source->rejected();
+      if (ending.end == Exchange::End::Complete) return ok();
+
+      // What follows repeats no request: nothing has been sent.
+      if (attempt->stale()) continue;
+      const bool unreachable = !attempt->sent() && (ending.end == Exchange::End::Broken ||
+                                                    ending.end == Exchange::End::ConnectTimeout);
+      if (unreachable) resolver_.failed(addresses[i]);
+      const bool certificate_refused = !attempt->verdict()->reason().empty();
+      const bool try_next = unreachable && ending.end == Exchange::End::Broken && !certificate_refused;
+      if (!try_next || ++i == addresses.size()) return to_error(*attempt, std::move(ending), options_);
+    }
+  }
+
+  [[nodiscard]] Status still_wanted(const Context& ctx) const {
+    if (ctx.stop.stop_requested()) return Error{ErrorCode::Cancelled, "stopped"};
+    if (clock_.now() >= ctx.deadline) return Error{ErrorCode::DeadlineExceeded, "not connected in time"};
+    return ok();
+  }
+
+  [[nodiscard]] Result<Outgoing> outgoing(const Context& ctx) const {
+    Outgoing common;
+    common.prefix = origin_.prefix;
+    common.user_agent = options_.user_agent;
+    if (!options_.token_source) return common;
+    auto token = options_.token_source->token(ctx);
+    if (!token) return std::move(token).error().wrap("token");
+    common.bearer = *std::move(token);
+    return common;
+  }
+
+  [[nodiscard]] Result<std::vector<std::string>> addresses_to_try(const Context& ctx, const Context& connecting) {
+    auto addresses = resolver_.addresses(connecting);
+    if (!addresses) {
+      TP_TRY(still_wanted(ctx));
+      return Error{ErrorCode::Unavailable, "not connected: " + addresses.error().message};
+    }
+    if (endpoint_ != origin_.endpoint && !is_ipv4(addresses->front())) {
+      return Error{ErrorCode::Unavailable, "not connected: " + endpoint_.host +
+                                               " has only IPv6 addresses, which connect-to does not support"};
+    }
+    return addresses;
+  }
+
+  [[nodiscard]] Route route_to(const std::string& address) {
+    const std::string scheme = origin_.tls ? "https://" : "http://";
+    return Route{scheme + address + ":" + std::to_string(endpoint_.port), !is_ipv4(address), current_tls()};
+  }
+
+  // The TLS settings, read again when their files have changed. Requests in flight and their connections keep the old.
+  [[nodiscard]] std::shared_ptr<const TlsContext> current_tls() TP_EXCLUDES(tls_m_) {
+    if (!origin_.tls) return nullptr;
+    const MutexLock lock{tls_m_};
+    if (clock_.now() < next_look_) return tls_;
+    next_look_ = clock_.now() + options_.reload_interval;
+    // Taken before the files are read: a change in between is seen at the next look.
+    std::vector<FileStamp> stamps = stamps_of(options_.tls);
+    if (stamps == stamps_) return tls_;
+    auto fresh = TlsContext::load(options_.tls, origin_.endpoint.host);
+    if (!fresh) {
+      // Perhaps caught in the middle of a change: the stamps are not taken over, so the next look tries again.
+      if (options_.log) {
+        options_.log->warn("changed TLS files cannot be used yet; the old ones stay in use",
+                           {{"host", origin_.authority()}, {"error", fresh.error()}});
+      }
+      return tls_;
+    }
+    tls_ = *std::move(fresh);
+    stamps_ = std::move(stamps);
+    return tls_;
+  }
+
+  [[nodiscard]] Status take_slot(const Context& ctx) TP_EXCLUDES(slots_m_) {
+    const MutexLock lock{slots_m_};
+    const auto free = [this]() TP_REQUIRES(slots_m_) { return in_flight_ < options_.max_concurrent; };
+    const bool got = ctx.deadline == SteadyTime::max()
+                         ? slot_free_.wait(slots_m_, ctx.stop, free)
+                         : slot_free_.wait_until(slots_m_, ctx.stop, ctx.deadline, free);
+    if (got) {
+      ++in_flight_;
+      return ok();
+    }
+    if (ctx.stop.stop_requested()) return Error{ErrorCode::Cancelled, "stopped"};
+    return Error{ErrorCode::DeadlineExceeded, "not connected: " + std::to_string(options_.max_concurrent) +
+                                                  " requests to this host are in flight already"};
+  }
+
+  void give_slot() TP_EXCLUDES(slots_m_) {
+    const MutexLock lock{slots_m_};
+    --in_flight_;
+    slot_free_.notify_one();
+  }
+
+  // Constant after construction.
+  const ClientOptions options_;
+  const Clock& clock_;
+  const Origin origin_;
+  const Endpoint endpoint_;  // where TCP goes
+
+  // Own synchronisation.
+  Resolver resolver_;
+  // Apart, so that a stream that ends badly never leaves its connection to a unary call.
+  const std::shared_ptr<ConnectionPool> unary_;
+  const std::shared_ptr<ConnectionPool> streams_;
+
+  Mutex tls_m_;
+  std::shared_ptr<const TlsContext> tls_ TP_GUARDED_BY(tls_m_);
+  std::vector<FileStamp> stamps_ TP_GUARDED_BY(tls_m_);
+  SteadyTime next_look_ TP_GUARDED_BY(tls_m_);
+
+  Mutex slots_m_;
+  CondVar slot_free_;
+  std::size_t in_flight_ TP_GUARDED_BY(slots_m_) = 0;
+};
+
+}  // namespace
+
+Status init_client_threads(std::size_t threads) {
+  try {
+    crossplat::threadpool::initialize_with_threads(threads);
+  } catch (const std::exception& e) {
+    return Error{ErrorCode::FailedPrecondition, e.what()};
+  }
+  return ok();
+}
+
+Result<std::unique_ptr<HttpClient>> create_client(ClientOptions options, const Clock& clock) {
+  TP_ASSIGN_OR_RETURN(Origin origin, parse_origin(options.base_url));
+  std::shared_ptr<const TlsContext> tls;
+  std::vector<FileStamp> stamps;
+  if (origin.tls) {
+    stamps = stamps_of(options.tls);
+    TP_ASSIGN_OR_RETURN(tls, TlsContext::load(options.tls, origin.endpoint.host));
+  }
+  if (options.max_concurrent == 0) return Error{ErrorCode::InvalidArgument, "max_concurrent must be at least 1"};
+  return std::unique_ptr<HttpClient>{
+      std::make_unique<CpprestClient>(std::move(options), clock, std::move(origin), std::move(tls), std::move(stamps))};
+}
+
+}  // namespace tp::http

@@ -1,0 +1,270 @@
+#include "http_cpprest/exchange.h"
+
+#include <algorithm>
+#include <exception>
+#include <limits>
+#include <stdexcept>
+#include <utility>
+
+namespace tp::http {
+namespace {
+
+using ByteBuffer = concurrency::streams::details::streambuf_state_manager<std::uint8_t>;
+
+// cpprestsdk reads a chunk's size as a signed int and does not look at the sign: a peer that says "-5" makes it offer a
+// piece of almost 2^64 bytes. What is larger than an int is such a lie.
+constexpr std::size_t kMaxPiece = std::numeric_limits<int>::max();
+
+constexpr int kFirstFinalStatus = 200;
+
+std::exception_ptr given_up() { return std::make_exception_ptr(std::runtime_error("the caller has gone")); }
+
+}  // namespace
+
+// The stream that cpprestsdk writes the body into: passes each piece to the exchange, stores nothing. Its destruction
+// is the sign that cpprestsdk has finished with the exchange, its connection put back included.
+class Exchange::Buffer final : public ByteBuffer {
+ public:
+  Buffer(std::shared_ptr<Exchange> exchange, std::shared_ptr<void> lease)
+      : ByteBuffer(std::ios_base::out), exchange_(std::move(exchange)), lease_(std::move(lease)) {}
+
+  [[nodiscard]] bool can_seek() const override { return false; }
+  [[nodiscard]] bool has_size() const override { return false; }
+  [[nodiscard]] std::size_t buffer_size(std::ios_base::openmode /*direction*/) const override { return 0; }
+  void set_buffer_size(std::size_t /*size*/, std::ios_base::openmode /*direction*/) override {}
+  [[nodiscard]] std::size_t in_avail() const override { return 0; }
+  [[nodiscard]] pos_type getpos(std::ios_base::openmode /*direction*/) const override { return kNowhere; }
+  pos_type seekpos(pos_type /*position*/, std::ios_base::openmode /*direction*/) override { return kNowhere; }
+  pos_type seekoff(off_type /*offset*/, std::ios_base::seekdir /*way*/, std::ios_base::openmode /*mode*/) override {
+    return kNowhere;
+  }
+  bool acquire(std::uint8_t*& /*data*/, std::size_t& /*size*/) override { return false; }
+  void release(std::uint8_t* /*data*/, std::size_t /*size*/) override {}
+
+ protected:
+  pplx::task<std::size_t> _putn(const std::uint8_t* data, std::size_t size) override {
+    return exchange_->on_bytes(data, size);
+  }
+  // cpprestsdk writes bodies by _putn alone; a byte by itself would have no back-pressure, so it is refused.
+  pplx::task<int_type> _putc(std::uint8_t /*byte*/) override { return pplx::task_from_result<int_type>(kEof); }
+  pplx::task<bool> _sync() override { return pplx::task_from_result(true); }
+  // Offers no memory to write into: cpprestsdk then uses _putn.
+  std::uint8_t* _alloc(std::size_t /*size*/) override { return nullptr; }
+  void _commit(std::size_t /*size*/) override {}
+
+  // Write-only.
+  pplx::task<int_type> _bumpc() override { return pplx::task_from_result<int_type>(kEof); }
+  int_type _sbumpc() override { return kEof; }
+  pplx::task<int_type> _getc() override { return pplx::task_from_result<int_type>(kEof); }
+  int_type _sgetc() override { return kEof; }
+  pplx::task<int_type> _nextc() override { return pplx::task_from_result<int_type>(kEof); }
+  pplx::task<int_type> _ungetc() override { return pplx::task_from_result<int_type>(kEof); }
+  pplx::task<std::size_t> _getn(std::uint8_t* /*data*/, std::size_t /*size*/) override {
+    return pplx::task_from_result<std::size_t>(0);
+  }
+  std::size_t _scopy(std::uint8_t* /*data*/, std::size_t /*size*/) override { return 0; }
+
+ private:
+  static constexpr int_type kEof = -1;
+  static constexpr off_type kNowhere = -1;
+
+  std::shared_ptr<Exchange> exchange_;
+  std::shared_ptr<void> lease_;
+};
+
+void Exchange::start(web::http::client::http_client& client, web::http::http_request request,
+                     std::shared_ptr<void> lease) {
+  auto self = shared_from_this();
+  const std::shared_ptr<concurrency::streams::details::basic_streambuf<std::uint8_t>> buffer =
+      std::make_shared<Buffer>(self, std::move(lease));
+  request.set_response_stream(concurrency::streams::ostream{concurrency::streams::streambuf<std::uint8_t>{buffer}});
+  // The first report of upload progress comes when the header has been written, and not before.
+  request.set_progress_handler([self](web::http::message_direction::direction direction, utility::size64_t /*bytes*/) {
+    if (direction == web::http::message_direction::upload) self->on_sent();
+  });
+  // Both continuations take the task itself, so they run on failure too and its exception is always observed.
+  client.request(std::move(request), cancel_.get_token()).then([self](const pplx::task<web::http::http_response>& head) {
+    try {
+      const web::http::http_response response = head.get();
+      self->on_head(response);
+      response.content_ready().then([self](const pplx::task<web::http::http_response>& body) {
+        try {
+          body.wait();
+          self->on_complete();
+        } catch (const std::exception& e) {
+          self->on_failure(e.what());
+        }
+      });
+    } catch (const std::exception& e) {
+      self->on_failure(e.what());
+    }
+  });
+}
+
+Exchange::Ending Exchange::drive(const Context& ctx, const Clock& clock, SteadyTime connect_deadline,
+                                 ResponseSink& sink) {
+  Ending ending = drive_events(ctx, clock, connect_deadline, sink);
+  if (ending.end != End::Complete) abandon();
+  return ending;
+}
+
+Exchange::Ending Exchange::drive_events(const Context& ctx, const Clock& clock, SteadyTime connect_deadline,
+                                        ResponseSink& sink) {
+  for (;;) {
+    std::optional<Head> head;
+    std::string_view piece;
+    {
+      const MutexLock lock{m_};
+      if (auto ending = await(ctx, clock, connect_deadline)) return *std::move(ending);
+      head = std::exchange(head_, std::nullopt);
+      if (!head) piece = piece_;
+    }
+
+    Status handled = head ? sink.on_head(head->status, head->headers) : sink.on_bytes(piece);
+    if (!handled) return Ending{End::Refused, std::move(handled).error()};
+
+    std::optional<pplx::task_completion_event<std::size_t>> written;
+    {
+      const MutexLock lock{m_};
+      headed_ = true;
+      if (!head) {
+        delivered_ += piece.size();
+        piece_ = {};
+        written = std::exchange(written_, std::nullopt);
+      }
+    }
+    if (written) written->set(piece.size());
+  }
+}
+
+// What has arrived goes to the sink before a failure that came after it; a limit or a stop request goes before all.
+std::optional<Exchange::Ending> Exchange::await(const Context& ctx, const Clock& clock, SteadyTime connect_deadline) {
+  for (;;) {
+    const SteadyTime until = sent_ ? ctx.deadline : std::min(ctx.deadline, connect_deadline);
+    if (ctx.stop.stop_requested()) return Ending{End::Stopped};
+    if (overflow_) return Ending{End::Oversized};
+    // Checked by the clock too, not by the wait alone: a peer that always has one more byte never lets it time out.
+    if (clock.now() >= until) return Ending{until == ctx.deadline ? End::DeadlinePassed : End::ConnectTimeout};
+    if (head_ || (headed_ && !piece_.empty())) return std::nullopt;
+    if (failure_) return Ending{End::Broken, {}, *failure_};
+    if (complete_) return Ending{End::Complete};
+
+    const auto news = [this, seen = version_]() TP_REQUIRES(m_) { return version_ != seen; };
+    if (until == SteadyTime::max()) {
+      events_.wait(m_, ctx.stop, news);
+    } else {
+      events_.wait_until(m_, ctx.stop, until, news);
+    }
+  }
+}
+
+void Exchange::abandon() {
+  std::optional<pplx::task_completion_event<std::size_t>> written;
+  {
+    const MutexLock lock{m_};
+    abandoned_ = true;
+    piece_ = {};
+    written = std::exchange(written_, std::nullopt);
+  }
+  if (written) written->set_exception(given_up());
+  cancel_.cancel();  // closes the connection; harmless when all is over
+}
+
+void Exchange::use_socket(int fd, bool reused) {
+  const MutexLock lock{m_};
+  // Here, before anything is written, is the last place to keep a request from being sent after its caller has left.
+  if (abandoned_) throw std::runtime_error("the caller has gone");
+  // cpprestsdk sends a request again by itself when its reused connection dies before the answer. Not with us.
+  if (socket_) throw std::runtime_error("the connection was closed before an answer came");
+  if (reused && is_stale(fd)) {
+    stale_ = true;
+    throw std::runtime_error("the idle connection was closed by the peer");
+  }
+  socket_ = duplicate(fd);
+  if (!socket_) throw std::runtime_error("no file descriptor left");
+  baseline_ = bytes_received(fd).value_or(0);
+}
+
+void Exchange::overflow() {
+  const MutexLock lock{m_};
+  overflow_ = true;
+  changed();
+}
+
+UniqueFd Exchange::socket() const {
+  const MutexLock lock{m_};
+  return socket_ ? duplicate(socket_.get()) : UniqueFd{};
+}
+
+std::uint64_t Exchange::delivered() const {
+  const MutexLock lock{m_};
+  return delivered_;
+}
+
+std::uint64_t Exchange::baseline() const {
+  const MutexLock lock{m_};
+  return baseline_;
+}
+
+bool Exchange::sent() const {
+  const MutexLock lock{m_};
+  return sent_;
+}
+
+bool Exchange::stale() const {
+  const MutexLock lock{m_};
+  return stale_;
+}
+
+bool Exchange::reusable() const {
+  const MutexLock lock{m_};
+  return complete_ && !abandoned_ && !last_use_;
+}
+
+void Exchange::on_sent() {
+  const MutexLock lock{m_};
+  if (sent_) return;
+  sent_ = true;
+  changed();
+}
+
+void Exchange::on_head(const web::http::http_response& response) {
+  Head head;
+  head.status = response.status_code();
+  for (const auto& [name, value] : response.headers()) head.headers.add(name, value);
+  const MutexLock lock{m_};
+  // cpprestsdk takes a 1xx for the answer, and leaves trailers unread: either way the connection is then out of step.
+  last_use_ = head.status < kFirstFinalStatus || head.headers.find("Trailer").has_value();
+  head_ = std::move(head);
+  changed();
+}
+
+pplx::task<std::size_t> Exchange::on_bytes(const std::uint8_t* data, std::size_t size) {
+  const MutexLock lock{m_};
+  if (abandoned_) return pplx::task_from_exception<std::size_t>(given_up());
+  if (size > kMaxPiece) return pplx::task_from_exception<std::size_t>(std::runtime_error("invalid chunk size"));
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes as characters
+  piece_ = std::string_view{reinterpret_cast<const char*>(data), size};
+  written_.emplace();
+  changed();
+  return pplx::create_task(*written_);
+}
+
+void Exchange::on_complete() {
+  const MutexLock lock{m_};
+  complete_ = true;
+  changed();
+}
+
+void Exchange::on_failure(std::string detail) {
+  const MutexLock lock{m_};
+  failure_ = std::move(detail);
+  changed();
+}
+
+void Exchange::changed() {
+  ++version_;
+  events_.notify_all();
+}
+
+}  // namespace tp::http

@@ -1,0 +1,121 @@
+#pragma once
+
+#include <cpprest/http_client.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/context.h"
+#include "base/mutex.h"
+#include "base/result.h"
+#include "http/client.h"
+#include "http_cpprest/socket.h"
+#include "http_cpprest/tls.h"
+
+namespace tp::http {
+
+// One request and its answer: the meeting point of cpprestsdk, whose pool threads push events in, and of the calling
+// thread, which waits for them under its deadline and stop token and runs the sink.
+//
+// A pool thread that delivers bytes is told "written" only when the sink has returned, so at most one piece is waiting
+// here and cpprestsdk reads no further meanwhile. A caller that gives up leaves at once: the exchange is shared, lives
+// until cpprestsdk lets go of it, and from then on refuses whatever comes. Thread-safe.
+class Exchange : public std::enable_shared_from_this<Exchange> {
+ public:
+  enum class End : std::uint8_t {
+    Complete,        // the whole answer was handed to the sink
+    Stopped,         // ctx.stop
+    DeadlinePassed,  // ctx.deadline
+    ConnectTimeout,  // nothing was sent when connect_deadline came
+    Refused,         // by the sink; Ending::error says why
+    Oversized,       // more arrived, undelivered, than allowed
+    Broken,          // cpprestsdk reported a failure; Ending::detail is its text
+  };
+  struct Ending {
+    End end = End::Broken;
+    Error error{};
+    std::string detail{};
+  };
+
+  // Sends `request` by `client`, whose socket hook must lead here (see Connection). `lease` is kept as long as
+  // cpprestsdk has any part in the exchange, then dropped, on any thread.
+  void start(web::http::client::http_client& client, web::http::http_request request, std::shared_ptr<void> lease);
+  // Waits for the answer and hands it to `sink`, on this thread. Call once, after start(). Deadlines are of `clock`.
+  [[nodiscard]] Ending drive(const Context& ctx, const Clock& clock, SteadyTime connect_deadline, ResponseSink& sink)
+      TP_EXCLUDES(m_);
+
+  // From the socket hook: the connection that the request is about to use. An exception there ends the exchange.
+  void use_socket(int fd, bool reused) TP_EXCLUDES(m_);
+  // From the receive guard: too much has arrived.
+  void overflow() TP_EXCLUDES(m_);
+
+  // A descriptor of the connection's socket; empty when there is none yet.
+  [[nodiscard]] UniqueFd socket() const TP_EXCLUDES(m_);
+  // Bytes of body handed to the sink so far, and bytes that TCP had received before this exchange.
+  [[nodiscard]] std::uint64_t delivered() const TP_EXCLUDES(m_);
+  [[nodiscard]] std::uint64_t baseline() const TP_EXCLUDES(m_);
+
+  // Whether the request's header has left completely. While false the peer cannot have acted on the request.
+  [[nodiscard]] bool sent() const TP_EXCLUDES(m_);
+  // A reused connection turned out to be closed, before anything was sent.
+  [[nodiscard]] bool stale() const TP_EXCLUDES(m_);
+  // The connection can serve another request.
+  [[nodiscard]] bool reusable() const TP_EXCLUDES(m_);
+  [[nodiscard]] const std::shared_ptr<CertVerdict>& verdict() const noexcept { return verdict_; }
+
+ private:
+  class Buffer;
+  struct Head {
+    int status = 0;
+    Headers headers;
+  };
+
+  // From pool threads.
+  void on_sent() TP_EXCLUDES(m_);
+  void on_head(const web::http::http_response& response) TP_EXCLUDES(m_);
+  pplx::task<std::size_t> on_bytes(const std::uint8_t* data, std::size_t size) TP_EXCLUDES(m_);
+  void on_complete() TP_EXCLUDES(m_);
+  void on_failure(std::string detail) TP_EXCLUDES(m_);
+
+  // For the driving thread.
+  Ending drive_events(const Context& ctx, const Clock& clock, SteadyTime connect_deadline, ResponseSink& sink)
+      TP_EXCLUDES(m_);
+  // Returns when there is something for the sink (nothing), or the end.
+  [[nodiscard]] std::optional<Ending> await(const Context& ctx, const Clock& clock, SteadyTime connect_deadline)
+      TP_REQUIRES(m_);
+  void abandon() TP_EXCLUDES(m_);
+
+  void changed() TP_REQUIRES(m_);
+
+  // Constant after construction.
+  const std::shared_ptr<CertVerdict> verdict_ = std::make_shared<CertVerdict>();
+
+  // Own synchronisation.
+  pplx::cancellation_token_source cancel_;
+
+  mutable Mutex m_;
+  CondVar events_;
+  std::uint64_t version_ TP_GUARDED_BY(m_) = 0;  // counts events, so that a waiter sees each
+  bool abandoned_ TP_GUARDED_BY(m_) = false;
+  UniqueFd socket_ TP_GUARDED_BY(m_);
+  std::uint64_t baseline_ TP_GUARDED_BY(m_) = 0;
+  bool stale_ TP_GUARDED_BY(m_) = false;
+  bool sent_ TP_GUARDED_BY(m_) = false;
+  std::optional<Head> head_ TP_GUARDED_BY(m_);  // taken by the driving thread
+  bool headed_ TP_GUARDED_BY(m_) = false;       // the sink has seen the head
+  bool last_use_ TP_GUARDED_BY(m_) = false;     // the answer leaves the connection in an unknown state
+  std::string_view piece_ TP_GUARDED_BY(m_);    // cpprestsdk's memory, valid until written_ is set
+  std::optional<pplx::task_completion_event<std::size_t>> written_ TP_GUARDED_BY(m_);
+  std::uint64_t delivered_ TP_GUARDED_BY(m_) = 0;
+  bool overflow_ TP_GUARDED_BY(m_) = false;
+  bool complete_ TP_GUARDED_BY(m_) = false;
+  std::optional<std::string> failure_ TP_GUARDED_BY(m_);
+};
+
+}  // namespace tp::http
