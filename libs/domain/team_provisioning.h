@@ -41,7 +41,7 @@ struct Pipeline {
 };
 
 struct DependencyDiscovery {
-  bool enabled = false;
+  bool enabled = true;  // where it is absent
   std::string schedule;
   std::string image;
   Resources resources;

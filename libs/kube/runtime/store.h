@@ -79,6 +79,9 @@ class Store final : public Collection {
   // Before any reflector starts.
   void subscribe(Listener listener) { listeners_.push_back(std::move(listener)); }
 
+  // Called once, on the writer's thread, when the first listing is complete. Before any reflector starts.
+  void on_synced(std::function<void()> callback) { on_synced_ = std::move(callback); }
+
   // True once a first listing is complete.
   [[nodiscard]] bool synced() const;
   [[nodiscard]] std::size_t size() const;
@@ -126,6 +129,7 @@ class Store final : public Collection {
 
   const Project project_;
   const IndexKeys index_keys_;
+  std::function<void()> on_synced_;      // constant once a reflector runs
   std::vector<Listener> listeners_;  // constant once a reflector runs
 
   // One writer at a time, from the change to the end of its notifications: listeners see changes in their

@@ -92,6 +92,7 @@ template <class T>
 void Store<T>::end_replace(std::string_view resource_version) {
   const MutexLock writing{writer_};
   Changes changes;
+  bool first = false;
   {
     const MutexLock lock{m_};
     // Own writes newer than the listing survive it, as it says nothing about them. After a restore none does:
@@ -124,9 +125,10 @@ void Store<T>::end_replace(std::string_view resource_version) {
     contested_.clear();
     stream_version_ = resource_version;
     replacing_ = false;
-    synced_ = true;
+    first = !std::exchange(synced_, true);
   }
   notify(changes);
+  if (first && on_synced_) on_synced_();
 }
 
 template <class T>

@@ -41,7 +41,8 @@ Json cron_job(const TeamProvisioning& team, Slot slot, const std::string& name, 
           {"ttlSecondsAfterFinished", 86400},
           {"template", {{"metadata", {{"labels", labels}}}, {"spec", std::move(pod_spec)}}}}}}},
   };
-  if (!schedule.time_zone.empty()) spec["timeZone"] = schedule.time_zone;
+  // Said explicitly: without it the time zone of whatever machine the controller-manager runs on would count.
+  spec["timeZone"] = schedule.time_zone.empty() ? "Etc/UTC" : schedule.time_zone;
   return object;
 }
 

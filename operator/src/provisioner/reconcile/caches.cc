@@ -4,6 +4,8 @@
 #include <set>
 #include <utility>
 
+#include "provisioner/desired/metadata.h"
+
 namespace tp::provisioner {
 namespace {
 
@@ -31,23 +33,82 @@ Result<Account> project_account(json::View object) {
   return kube::read_meta(object).transform([](kube::ObjectMeta meta) { return Account{std::move(meta)}; });
 }
 
+// All children carry this label, those of the legacy service too.
+std::string children_selector() { return std::string{kOrgKey}; }
+
 }  // namespace
 
-Caches::Caches() : teams_(project_team, index_team), accounts_(project_account) {
+Caches::Partition::Partition(std::string watched_namespace, const std::vector<std::string>& account_names)
+    : ns(std::move(watched_namespace)), teams(project_team, index_team) {
   for (std::size_t i = 0; i < kOwnedKinds.size(); ++i) {
     const kube::ResourceType type = kOwnedKinds.at(i);
-    children_.at(i) = std::make_unique<kube::Store<Child>>(
+    children.at(i) = std::make_unique<kube::Store<Child>>(
         [type](json::View object) { return project_child(type, object); }, index_child);
+  }
+  for (const std::string& name : account_names) accounts[name] = std::make_unique<kube::Store<Account>>(project_account);
+}
+
+Caches::Caches(const std::vector<std::string>& namespaces, const BuildContext& build) {
+  const std::set<std::string> accounts{build.agent_service_account, build.pipeline_service_account,
+                                       build.discovery_service_account};
+  const std::vector<std::string> names{accounts.begin(), accounts.end()};
+  const std::set<std::string> distinct{namespaces.begin(), namespaces.end()};
+  if (distinct.empty()) partitions_.push_back(std::make_unique<Partition>("", names));
+  for (const std::string& ns : distinct) partitions_.push_back(std::make_unique<Partition>(ns, names));
+}
+
+void Caches::subscribe(const OnTeam& on_team, const OnChild& on_child, const OnAccount& on_account) {
+  for (const auto& partition : partitions_) {
+    partition->teams.subscribe(on_team);
+    for (const auto& store : partition->children) store->subscribe(on_child);
+    for (const auto& [name, store] : partition->accounts) store->subscribe(on_account);
   }
 }
 
-kube::Store<Child>& Caches::children(const kube::ResourceType& type) {
-  const auto* const found = std::find(kOwnedKinds.begin(), kOwnedKinds.end(), type);
-  return *children_.at(static_cast<std::size_t>(found - kOwnedKinds.begin()));
+std::vector<Caches::Watch> Caches::watches(const std::function<void()>& on_synced) {
+  std::vector<Watch> result;
+  const auto add = [&](kube::Selection selection, auto& store) {
+    store.on_synced(on_synced);
+    result.push_back({std::move(selection), store, [&store] { return store.synced(); }});
+  };
+  for (const auto& partition : partitions_) {
+    const std::string& ns = partition->ns;
+    add({.type = domain::kTeamProvisionings, .ns = ns}, partition->teams);
+    for (std::size_t i = 0; i < kOwnedKinds.size(); ++i) {
+      add({.type = kOwnedKinds.at(i), .ns = ns, .label_selector = children_selector()}, *partition->children.at(i));
+    }
+    for (const auto& [name, store] : partition->accounts) {
+      // One name, not all ServiceAccounts of the cluster: an administrator's own account of that name counts too.
+      add({.type = kube::kServiceAccounts,
+           .ns = ns,
+           .field_selector = "metadata.name=" + name,
+           .representation = kube::Representation::MetadataOnly},
+          *store);
+    }
+  }
+  return result;
 }
 
-std::optional<Observed> Caches::observe(const kube::ObjectKey& key, const BuildContext& build) const {
-  Observed observed{teams_.get(key)};
+Caches::Partition& Caches::partition_of(const std::string& ns) const {
+  const auto found = std::find_if(partitions_.begin(), partitions_.end(),
+                                  [&](const auto& partition) { return partition->ns.empty() || partition->ns == ns; });
+  return found == partitions_.end() ? *partitions_.front() : **found;
+}
+
+kube::Store<Team>& Caches::teams(const std::string& ns) { return partition_of(ns).teams; }
+
+kube::Store<Child>& Caches::children(const kube::ResourceType& type, const std::string& ns) {
+  const auto* const found = std::find(kOwnedKinds.begin(), kOwnedKinds.end(), type);
+  return *partition_of(ns).children.at(static_cast<std::size_t>(found - kOwnedKinds.begin()));
+}
+
+kube::Store<Account>& Caches::account(const std::string& name, const std::string& ns) {
+  return *partition_of(ns).accounts.at(name);
+}
+
+std::optional<Observed> Caches::observe(const kube::ObjectKey& key) const {
+  const Partition& partition = partition_of(key.ns);
+  Observed observed{partition.teams.get(key)};
   if (!observed.team) return std::nullopt;
   const Team& team = *observed.team;
   for (TeamPointer& other : namesakes(team)) {
@@ -55,26 +116,36 @@ std::optional<Observed> Caches::observe(const kube::ObjectKey& key, const BuildC
     if (older(*other, observed.owner ? *observed.owner : team)) observed.owner = std::move(other);
   }
   for (const std::string& owner : owner_keys(team)) {
-    for (const auto& store : children_) {
+    for (const auto& store : partition.children) {
       for (ChildPointer& child : store->find(owner)) {
         if (belongs_to(*child, team)) observed.children.push_back(std::move(child));
       }
     }
   }
-  const std::set<std::string> accounts{build.agent_service_account, build.pipeline_service_account,
-                                       build.discovery_service_account};
-  for (const std::string& name : accounts) {
-    if (accounts_.get({team.meta.key.ns, name})) observed.service_accounts.push_back(name);
+  for (const auto& [name, store] : partition.accounts) {
+    if (store->get({team.meta.key.ns, name})) observed.service_accounts.push_back(name);
   }
   return observed;
 }
 
 std::vector<TeamPointer> Caches::namesakes(const domain::TeamProvisioning& team) const {
-  return teams_.find(identity_key(team));
+  std::vector<TeamPointer> result;
+  for (const auto& partition : partitions_) {
+    for (TeamPointer& found : partition->teams.find(identity_key(team))) result.push_back(std::move(found));
+  }
+  return result;
 }
 
 std::vector<TeamPointer> Caches::owners_of(const Child& child) const {
-  return teams_.find(owner_key(child.meta.key.ns, child.org_label, child.team_label));
+  return partition_of(child.meta.key.ns).teams.find(owner_key(child.meta.key.ns, child.org_label, child.team_label));
+}
+
+std::vector<TeamPointer> Caches::teams_in(const std::string& ns) const {
+  std::vector<TeamPointer> result;
+  partition_of(ns).teams.each([&](const TeamPointer& team) {
+    if (team->meta.key.ns == ns) result.push_back(team);
+  });
+  return result;
 }
 
 }  // namespace tp::provisioner

@@ -1,10 +1,14 @@
 #pragma once
 
 #include <array>
+#include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "kube/core/request.h"
 #include "kube/runtime/store.h"
 #include "provisioner/desired/build_context.h"
 #include "provisioner/desired/owned_kinds.h"
@@ -19,27 +23,54 @@ struct Account {
   friend bool operator==(const Account&, const Account&) = default;
 };
 
-// The operator's whole view of the cluster: one store for each watched kind. Thread-safe.
+// The operator's whole view of the cluster: a store for each watch. One set of watches for the whole cluster, or one for each
+// namespace that is named. Thread-safe once set up.
 class Caches {
  public:
-  Caches();
+  // `namespaces`: those to serve; none means all. The accounts are the three of `build`.
+  Caches(const std::vector<std::string>& namespaces, const BuildContext& build);
 
-  [[nodiscard]] kube::Store<Team>& teams() { return teams_; }
-  [[nodiscard]] kube::Store<Child>& children(const kube::ResourceType& type);  // one of kOwnedKinds
-  [[nodiscard]] kube::Store<Account>& accounts() { return accounts_; }
+  using OnTeam = kube::Store<Team>::Listener;
+  using OnChild = kube::Store<Child>::Listener;
+  using OnAccount = kube::Store<Account>::Listener;
+  // Before any watch starts. They hear of every change but those that came with our own writes.
+  void subscribe(const OnTeam& on_team, const OnChild& on_child, const OnAccount& on_account);
+
+  // Every watch and what it feeds: what a reflector needs. `on_synced` is called by each when its first listing is complete.
+  struct Watch {
+    kube::Selection selection;
+    kube::Collection& collection;
+    std::function<bool()> synced;
+  };
+  [[nodiscard]] std::vector<Watch> watches(const std::function<void()>& on_synced);
+
+  // The stores that an object of that namespace is filed in.
+  [[nodiscard]] kube::Store<Team>& teams(const std::string& ns);
+  [[nodiscard]] kube::Store<Child>& children(const kube::ResourceType& type, const std::string& ns);  // of kOwnedKinds
+  [[nodiscard]] kube::Store<Account>& account(const std::string& name, const std::string& ns);
 
   // What is known about a team now; nothing when the resource does not exist.
-  [[nodiscard]] std::optional<Observed> observe(const kube::ObjectKey& key, const BuildContext& build) const;
-
+  [[nodiscard]] std::optional<Observed> observe(const kube::ObjectKey& key) const;
   // The resources for the same organisation and team, in whatever namespace; itself included.
   [[nodiscard]] std::vector<TeamPointer> namesakes(const domain::TeamProvisioning& team) const;
   // The resources whose children carry these labels.
   [[nodiscard]] std::vector<TeamPointer> owners_of(const Child& child) const;
+  // Every team of a namespace.
+  [[nodiscard]] std::vector<TeamPointer> teams_in(const std::string& ns) const;
 
  private:
-  kube::Store<Team> teams_;
-  std::array<std::unique_ptr<kube::Store<Child>>, kOwnedKinds.size()> children_;
-  kube::Store<Account> accounts_;
+  // What is watched together.
+  struct Partition {
+    explicit Partition(std::string watched_namespace, const std::vector<std::string>& account_names);
+
+    std::string ns;  // empty: all
+    kube::Store<Team> teams;
+    std::array<std::unique_ptr<kube::Store<Child>>, kOwnedKinds.size()> children;
+    std::map<std::string, std::unique_ptr<kube::Store<Account>>> accounts;  // by name
+  };
+  [[nodiscard]] Partition& partition_of(const std::string& ns) const;
+
+  std::vector<std::unique_ptr<Partition>> partitions_;
 };
 
 }  // namespace tp::provisioner

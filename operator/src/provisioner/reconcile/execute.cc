@@ -54,7 +54,7 @@ struct Executor::Run {
     ++outcome.writes;
     TP_ASSIGN_OR_RETURN(const auto applied,
                         api.apply(ctx, domain::kTeamProvisionings, team.meta.key, json::dump(body), kApply));
-    return remember(caches.teams(), applied.object);
+    return remember(caches.teams(team.meta.key.ns), applied.object);
   }
 
   Status operator()(const RemoveFinalizer& /*action*/) {
@@ -76,7 +76,7 @@ struct Executor::Run {
     body["metadata"]["resourceVersion"] = kMustNotExist;
     ++outcome.writes;
     const auto applied = api.apply(ctx, kube::kServiceAccounts, key_of(body), json::dump(body), kApply);
-    if (applied) return remember(caches.accounts(), applied->object);
+    if (applied) return remember(caches.account(key_of(body).name, team.meta.key.ns), applied->object);
     if (is_taken(applied.error().code)) return ok();  // there is one, whoever made it: that is all we need
     return applied.error();
   }
@@ -90,7 +90,7 @@ struct Executor::Run {
   Status operator()(const DeleteChild& action) {
     ++outcome.writes;
     const Status removed = api.remove(ctx, info(action.slot).type, action.key, action.uid);
-    if (removed) caches.children(info(action.slot).type).observe_delete(action.key, action.uid);
+    if (removed) caches.children(info(action.slot).type, action.key.ns).observe_delete(action.key, action.uid);
     // Gone already, or the name belongs to another object now: ours is gone either way.
     if (removed || removed.error().code == ErrorCode::NotFound || removed.error().code == ErrorCode::Conflict) return ok();
     return removed.error();
@@ -105,7 +105,7 @@ struct Executor::Run {
     if (!patch) return ok();
     ++outcome.writes;
     TP_ASSIGN_OR_RETURN(const std::string object, api.patch_json(ctx, type, action.key, *patch, kFieldManager));
-    return remember(caches.children(type), object);
+    return remember(caches.children(type, action.key.ns), object);
   }
 
  private:
@@ -128,7 +128,7 @@ struct Executor::Run {
     const kube::ResourceType& type = info(action.slot).type;
     ++outcome.writes;
     TP_ASSIGN_OR_RETURN(const auto applied, api.apply(ctx, type, key_of(body), json::dump(body), kApply));
-    return remember(caches.children(type), applied.object);
+    return remember(caches.children(type, team.meta.key.ns), applied.object);
   }
 
   Status create(const ApplyChild& action) {

@@ -24,7 +24,7 @@ TeamReconciler::TeamReconciler(kube::ApiClient& api, Caches& caches, Settings se
       executor_(api, caches) {}
 
 Result<kube::Next> TeamReconciler::reconcile(const Context& ctx, const kube::ObjectKey& key) {
-  const auto observed = caches_.observe(key, settings_.build);
+  const auto observed = caches_.observe(key);
   if (!observed) {
     forget(key);
     return kube::Next{};
@@ -41,7 +41,7 @@ Result<kube::Next> TeamReconciler::pass(const Context& ctx, const Observed& obse
   bool wrote = outcome.writes > 0;
   if (plan.write_status) {
     // The executor has put what it wrote into the caches, so this is the world after the plan.
-    const auto after = wrote ? caches_.observe(team.meta.key, settings_.build) : observed;
+    const auto after = wrote ? caches_.observe(team.meta.key) : observed;
     if (!after) return kube::Next{};
     const domain::TeamStatus status = make_status(*after, plan, outcome, to_rfc3339(clock_.wall_now()));
     TP_ASSIGN_OR_RETURN(const bool reported, report(ctx, *after->team, status));
@@ -68,7 +68,7 @@ Result<bool> TeamReconciler::report(const Context& ctx, const Team& team, const 
   }
   json::Document document;
   TP_TRY(document.parse(applied->object));
-  TP_TRY(caches_.teams().observe_write(document.root()));
+  TP_TRY(caches_.teams(team.meta.key.ns).observe_write(document.root()));
   return true;
 }
 
