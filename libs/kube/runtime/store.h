@@ -129,7 +129,7 @@ class Store final : public Collection {
 
   const Project project_;
   const IndexKeys index_keys_;
-  std::function<void()> on_synced_;      // constant once a reflector runs
+  std::function<void()> on_synced_;  // constant once a reflector runs
   std::vector<Listener> listeners_;  // constant once a reflector runs
 
   // One writer at a time, from the change to the end of its notifications: listeners see changes in their
