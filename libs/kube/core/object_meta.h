@@ -15,11 +15,11 @@ namespace tp::kube {
 // The part of metadata that every cached object keeps. Labels and annotations are read from the event by the
 // projection that wants them, so that 10,000 cached objects do not carry maps that nobody asks for.
 struct ObjectMeta {
-  ObjectKey key;
-  std::string uid;
-  std::string resource_version;
+  ObjectKey key{};
+  std::string uid{};
+  std::string resource_version{};
   std::int64_t generation = 0;
-  std::string controller_uid;  // of the ownerReference with controller: true; empty when there is none
+  std::string controller_uid{};  // of the ownerReference with controller: true; empty when there is none
   WallTime created{};
   bool deleting = false;  // deletionTimestamp is set
 

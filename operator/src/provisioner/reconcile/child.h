@@ -31,7 +31,7 @@ struct RolloutState {
   std::int64_t updated = 0;    // of the newest one
   std::int64_t available = 0;  // of all revisions
   bool deadline_exceeded = false;
-  nlohmann::json selector;  // spec.selector.matchLabels: immutable, so it decides the labels of new pods too
+  nlohmann::json selector{};  // spec.selector.matchLabels: immutable, so it decides the labels of new pods too
 
   friend bool operator==(const RolloutState&, const RolloutState&) = default;
 };

@@ -1,0 +1,145 @@
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/env.h"
+#include "http_cpprest/client.h"
+#include "log/log.h"
+#include "provisioner/app/app.h"
+#include "provisioner/app/options.h"
+#include "provisioner/app/plan_command.h"
+
+namespace {
+
+using tp::Error;
+using tp::ErrorCode;
+using tp::Result;
+
+constexpr int kDone = 0;
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+constexpr std::string_view kHelp = R"(team-operator makes a cluster match its TeamProvisioning resources.
+
+  team-operator run         watch and reconcile
+  team-operator plan -f F   print what would be done for the teams of a file, without a cluster
+  team-operator version     print the version
+  team-operator docs        print all flags as Markdown
+
+"team-operator COMMAND --help" explains a command's flags.
+)";
+
+// cpprestsdk's pool only moves bytes between sockets and us.
+constexpr std::size_t kClientThreads = 4;
+
+void print(std::FILE* to, std::string_view text) { std::fwrite(text.data(), 1, text.size(), to); }
+
+int complain(const Error& error, int code) {
+  print(stderr, "team-operator: " + error.message + "\n");
+  return code;
+}
+
+// SIGINT and SIGTERM arrive here and nowhere else: they are blocked in every other thread, because this is called before
+// any is started.
+class Signals {
+ public:
+  Signals() {
+    sigemptyset(&set_);
+    for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaddset(&set_, signal);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c): a write to a closed socket is reported where it happens
+    thread_ = std::jthread{[this](const std::stop_token& /*never requested*/) { wait(); }};
+  }
+
+  // SIGUSR1 wakes the thread so that it can be joined.
+  ~Signals() {
+    pthread_kill(thread_.native_handle(), SIGUSR1);
+    thread_.join();
+  }
+
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+
+  [[nodiscard]] std::stop_token stop() const { return source_.get_token(); }
+
+ private:
+  void wait() {
+    for (int signal = 0; signal != SIGUSR1;) {
+      sigwait(&set_, &signal);
+      if (signal != SIGUSR1) source_.request_stop();
+    }
+  }
+
+  sigset_t set_{};
+  std::stop_source source_;
+  std::jthread thread_;
+};
+
+int run(std::span<const char* const> args) {
+  tp::provisioner::RunOptions options;
+  const tp::options::Table table = tp::provisioner::run_table(options);
+  const auto outcome = table.parse(args, tp::env_var);
+  if (!outcome) return complain(outcome.error(), kUsage);
+  if (*outcome == tp::options::Outcome::Help) {
+    print(stdout, table.help());
+    return kDone;
+  }
+  if (const auto sized = tp::http::init_client_threads(kClientThreads); !sized) return complain(sized.error(), kFailed);
+  const Signals signals;
+  const tp::SystemClock clock;
+  tp::log::Sink sink{clock, STDERR_FILENO, options.log_level, options.log_format};
+  const auto ran = tp::provisioner::run_operator(options, signals.stop(), sink);
+  return ran ? kDone : complain(ran.error(), kFailed);
+}
+
+int plan(std::span<const char* const> args) {
+  tp::provisioner::PlanOptions options;
+  const tp::options::Table table = tp::provisioner::plan_table(options);
+  const auto outcome = table.parse(args, tp::env_var);
+  if (!outcome) return complain(outcome.error(), kUsage);
+  if (*outcome == tp::options::Outcome::Help) {
+    print(stdout, table.help());
+    return kDone;
+  }
+  const Result<std::string> text = tp::provisioner::plan_file(options);
+  if (!text) return complain(text.error(), kFailed);
+  print(stdout, *text);
+  return kDone;
+}
+
+int docs() {
+  tp::provisioner::RunOptions run_options;
+  tp::provisioner::PlanOptions plan_options;
+  print(stdout, "## team-operator run\n\n" + tp::provisioner::run_table(run_options).markdown() +
+                    "\n## team-operator plan\n\n" + tp::provisioner::plan_table(plan_options).markdown());
+  return kDone;
+}
+
+}  // namespace
+
+int main(int argc, char* argv[]) {
+  const std::span<const char* const> args{argv, static_cast<std::size_t>(argc)};
+  const std::string_view command = argc > 1 ? args[1] : "help";
+  const auto rest = args.subspan(argc > 1 ? 2 : 1);
+  if (command == "run") return run(rest);
+  if (command == "plan") return plan(rest);
+  if (command == "docs") return docs();
+  if (command == "version" || command == "--version") {
+    print(stdout, "team-operator " TP_VERSION "\n");
+    return kDone;
+  }
+  if (command == "help" || command == "--help" || command == "-h") {
+    print(stdout, kHelp);
+    return kDone;
+  }
+  return complain({ErrorCode::InvalidArgument, "no command \"" + std::string{command} + "\"; there are run, plan, version, docs"},
+                  kUsage);
+}

@@ -1,0 +1,167 @@
+#include "provisioner/app/options.h"
+
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "json/parse.h"
+
+namespace tp::provisioner {
+namespace {
+
+// A NetworkPolicyPeer as JSON. Its content is judged by the API server when the first policy is applied; here only that it
+// is an object which selects something: an empty peer would be refused there much later.
+options::Value network_policy_peer(nlohmann::json& target) {
+  return {[&target](std::string_view text) -> Status {
+            auto parsed = json::parse(text);
+            if (!parsed || !parsed->is_object() || parsed->empty()) {
+              return Error{ErrorCode::InvalidArgument,
+                           "must be a NetworkPolicyPeer as a JSON object with namespaceSelector, podSelector or ipBlock"};
+            }
+            target = *std::move(parsed);
+            return ok();
+          },
+          "JSON"};
+}
+
+options::Value seconds(std::chrono::seconds& target, std::chrono::seconds min, std::chrono::seconds max) {
+  return {[&target, min, max](std::string_view text) -> Status {
+            std::chrono::milliseconds parsed{};
+            TP_TRY(options::duration(parsed, min, max).set(text));
+            target = std::chrono::ceil<std::chrono::seconds>(parsed);
+            return ok();
+          },
+          "DURATION"};
+}
+
+void add_build(options::Table& table, BuildContext& build) {
+  using options::list;
+  using options::text;
+  table.section("What teams get")
+      .add({.flag = "config-service-url",
+            .env = "CONFIG_SERVICE_URL",
+            .default_value = build.config_service_url,
+            .help = "Where the pods of teams find the Config Service.",
+            .value = text(build.config_service_url)})
+      .add({.flag = "agent-image",
+            .env = "AGENT_IMAGE",
+            .default_value = build.agent_image,
+            .help = "Image of a dedicated agent, for teams that name none.",
+            .value = text(build.agent_image)})
+      .add({.flag = "agent-service-account",
+            .env = "AGENT_SERVICE_ACCOUNT",
+            .default_value = build.agent_service_account,
+            .help = "ServiceAccount of dedicated agents; made in a team's namespace where it is missing.",
+            .value = text(build.agent_service_account)})
+      .add({.flag = "agent-env-secret",
+            .default_value = build.agent_env_secret,
+            .help = "Secret in the team's namespace whose keys become environment of every dedicated agent (the model's "
+                    "API key); may be missing there.",
+            .value = text(build.agent_env_secret)})
+      .add({.flag = "agent-secrets",
+            .help = "Secrets that a team may name in runtime.dedicated.env, besides the one above.",
+            .value = list(build.agent_secrets)})
+      .add({.flag = "run-limit",
+            .default_value = "10m",
+            .help = "The longest run of an agent. A pod that is replaced is given this and 30 s to end.",
+            .value = seconds(build.run_limit, std::chrono::seconds{30}, std::chrono::hours{6})})
+      .add({.flag = "pipeline-image",
+            .env = "AI_PIPELINE_IMAGE",
+            .default_value = build.pipeline_image,
+            .help = "Image of the AI pipeline, for teams that name none.",
+            .value = text(build.pipeline_image)})
+      .add({.flag = "pipeline-service-account",
+            .env = "AI_PIPELINE_SERVICE_ACCOUNT",
+            .default_value = build.pipeline_service_account,
+            .help = "ServiceAccount of AI pipeline jobs; made where it is missing.",
+            .value = text(build.pipeline_service_account)})
+      .add({.flag = "discovery-image",
+            .env = "DEPENDENCY_SERVICE_IMAGE",
+            .default_value = build.discovery_image,
+            .help = "Image of dependency discovery, for teams that name none.",
+            .value = text(build.discovery_image)})
+      .add({.flag = "discovery-service-account",
+            .env = "DEPENDENCY_SERVICE_ACCOUNT",
+            .default_value = build.discovery_service_account,
+            .help = "ServiceAccount of dependency discovery jobs; made where it is missing.",
+            .value = text(build.discovery_service_account)})
+      .add({.flag = "image-pull-secrets",
+            .help = "Secrets in the team's namespace with which the images are pulled.",
+            .value = list(build.image_pull_secrets)})
+      .add({.flag = "gateway-peer",
+            .default_value = R"({"namespaceSelector":{},"podSelector":{"matchLabels":{"app.kubernetes.io/name":"webhook-gateway"}}})",
+            .help = "NetworkPolicyPeer that may call an isolated agent.",
+            .value = network_policy_peer(build.gateway_peer)})
+      .add({.flag = "config-service-peer",
+            .default_value = R"({"namespaceSelector":{},"podSelector":{"matchLabels":{"app":"incidentfox-config-service"}}})",
+            .help = "NetworkPolicyPeer of the Config Service, which an isolated agent may call.",
+            .value = network_policy_peer(build.config_service_peer)});
+}
+
+}  // namespace
+
+options::Table run_table(RunOptions& o) {
+  options::Table table{"team-operator run [flags]", "Watches TeamProvisionings and makes the cluster match them."};
+  table.section("Kubernetes")
+      .add({.flag = "kubeconfig",
+            .env = "KUBECONFIG",
+            .metavar = "FILE",
+            .help = "How to reach the API server. Without it: as the pod's ServiceAccount.",
+            .value = options::text(o.kubeconfig)})
+      .add({.flag = "watch-namespaces",
+            .env = "K8S_NAMESPACE",
+            .help = "Serve only these namespaces. Without it: all.",
+            .value = options::list(o.watch_namespaces)})
+      .add({.flag = "workers",
+            .default_value = "4",
+            .help = "Teams that are reconciled at the same time.",
+            .value = options::integer(o.workers, 1, 64)})
+      .add({.flag = "resync-interval",
+            .default_value = "10m",
+            .help = "Look at every team again after this, ±10 %, whatever the watches say.",
+            .value = options::duration(o.resync_interval, std::chrono::seconds{1})});
+  table.section("Serving")
+      .add({.flag = "metrics-bind-address",
+            .default_value = ":8080",
+            .help = "Where /metrics is served.",
+            .value = options::address(o.metrics_bind_address)})
+      .add({.flag = "health-probe-bind-address",
+            .default_value = ":8081",
+            .help = "Where /healthz and /readyz are served; may be the same address.",
+            .value = options::address(o.health_probe_bind_address)});
+  table.section("Logging")
+      .add({.flag = "log-level",
+            .default_value = "info",
+            .help = "The least important lines to write.",
+            .value = options::one_of(o.log_level, {{"debug", log::Level::Debug},
+                                                   {"info", log::Level::Info},
+                                                   {"warn", log::Level::Warn},
+                                                   {"error", log::Level::Error}})})
+      .add({.flag = "log-format",
+            .default_value = "json",
+            .help = "json for machines, text for people.",
+            .value = options::one_of(o.log_format, {{"json", log::Format::Json}, {"text", log::Format::Text}})});
+  add_build(table, o.build);
+  return table;
+}
+
+options::Table plan_table(PlanOptions& o) {
+  options::Table table{"team-operator plan -f FILE [flags]",
+                       "Prints what would be done for the TeamProvisionings of a file, without a cluster."};
+  table.section("Input")
+      .add({.flag = "filename",
+            .letter = 'f',
+            .metavar = "FILE",
+            .help = "YAML or JSON, one or several documents.",
+            .required = true,
+            .value = options::text(o.file)})
+      .add({.flag = "namespace",
+            .letter = 'n',
+            .default_value = "default",
+            .help = "For documents that name no namespace.",
+            .value = options::text(o.ns)});
+  add_build(table, o.build);
+  return table;
+}
+
+}  // namespace tp::provisioner

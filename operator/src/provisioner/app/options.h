@@ -1,0 +1,37 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "log/log.h"
+#include "options/options.h"
+#include "provisioner/desired/build_context.h"
+
+namespace tp::provisioner {
+
+// What `team-operator run` is told, by flags and environment.
+struct RunOptions {
+  std::string kubeconfig;  // empty: the pod's own ServiceAccount
+  std::vector<std::string> watch_namespaces;
+  unsigned workers = 4;
+  std::chrono::milliseconds resync_interval{std::chrono::minutes{10}};
+  std::string metrics_bind_address;
+  std::string health_probe_bind_address;
+  log::Level log_level = log::Level::Info;
+  log::Format log_format = log::Format::Json;
+  BuildContext build;
+};
+
+// What `team-operator plan` is told.
+struct PlanOptions {
+  std::string file;
+  std::string ns;  // for manifests that name none
+  BuildContext build;
+};
+
+// The tables behind parsing, --help and docs/configuration.md. `options` must outlive the table.
+[[nodiscard]] options::Table run_table(RunOptions& options);
+[[nodiscard]] options::Table plan_table(PlanOptions& options);
+
+}  // namespace tp::provisioner

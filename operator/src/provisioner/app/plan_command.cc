@@ -1,0 +1,79 @@
+#include "provisioner/app/plan_command.h"
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "domain/manifest.h"
+#include "domain/parse_team.h"
+#include "json/parse.h"
+#include "provisioner/reconcile/plan.h"
+
+namespace tp::provisioner {
+namespace {
+
+using Json = nlohmann::json;
+
+// Stands where the API server would put the team's uid.
+constexpr std::string_view kUnknownUid = "<uid of the TeamProvisioning>";
+
+struct Objects {
+  std::vector<Json> all;
+
+  void operator()(const AddFinalizer& /*action*/) {}
+  void operator()(const RemoveFinalizer& /*action*/) {}
+  void operator()(const DeleteChild& /*action*/) {}
+  void operator()(const ReleaseChild& /*action*/) {}
+  void operator()(const CreateServiceAccount& action) { all.push_back(action.object); }
+  void operator()(const ApplyChild& action) { all.push_back(action.object); }
+};
+
+Result<domain::ParsedTeam> read_team(const Json& manifest, const std::string& default_namespace) {
+  json::Document document;
+  TP_TRY(document.parse(json::dump(manifest)));
+  TP_ASSIGN_OR_RETURN(domain::ParsedTeam parsed, domain::parse_team(document.root(), true));
+  if (parsed.team.meta.key.ns.empty()) parsed.team.meta.key.ns = default_namespace;
+  parsed.team.meta.uid = kUnknownUid;
+  return parsed;
+}
+
+std::string render(const domain::TeamProvisioning& team, const Plan& plan) {
+  std::string text = "# TeamProvisioning " + team.meta.key.str() + "\n";
+  for (const Stall& stall : plan.stalls) text += "# cannot go on: " + stall.reason + ": " + stall.message + "\n";
+  Objects objects;
+  for (const Action& action : plan.actions) {
+    text += "# " + describe(action) + "\n";
+    std::visit(objects, action);
+  }
+  for (const Json& object : objects.all) text += "---\n" + domain::to_yaml(object);
+  return text;
+}
+
+}  // namespace
+
+Result<std::string> plan_file(const PlanOptions& options) {
+  TP_ASSIGN_OR_RETURN(const std::vector<Json> manifests, domain::read_manifests(options.file));
+  std::string text;
+  std::string problems;
+  for (const Json& manifest : manifests) {
+    auto parsed = read_team(manifest, options.ns);
+    if (!parsed) return std::move(parsed).error().wrap(options.file);
+    auto errors = parsed->errors;
+    const auto policy = check_policy(parsed->team, options.build);
+    errors.insert(errors.end(), policy.begin(), policy.end());
+    for (const domain::FieldError& error : errors) {
+      problems += (problems.empty() ? "" : "\n") + options.file + ": " + parsed->team.meta.key.str() + ": " + error.path +
+                  ": " + error.message;
+    }
+    if (!errors.empty()) continue;
+    const Observed observed{std::make_shared<const Team>(Team{std::move(parsed->team), {}})};
+    text += (text.empty() ? "" : "---\n") + render(*observed.team, make_plan(observed, options.build));
+  }
+  if (!problems.empty()) return Error{ErrorCode::InvalidArgument, std::move(problems)};
+  if (text.empty()) return Error{ErrorCode::InvalidArgument, options.file + ": holds no TeamProvisioning"};
+  return text;
+}
+
+}  // namespace tp::provisioner
