@@ -6,8 +6,8 @@
 
 namespace tp::http {
 
-// Where a client gets the bearer token of each request: a mounted file that rotates, a token exchange, a constant.
-// Implementations are thread-safe.
+// Where a client gets the bearer token of each request: a mounted file that rotates, a token exchange, a
+// constant. Implementations are thread-safe.
 class TokenSource {
  public:
   TokenSource() = default;
@@ -15,12 +15,12 @@ class TokenSource {
   TokenSource& operator=(const TokenSource&) = delete;
   virtual ~TokenSource() = default;
 
-  // The token to send now. Called for every request, so an implementation caches. An empty secret sends none. An Error
-  // becomes the request's Error and nothing is sent.
+  // The token to send now. Called for every request, so an implementation caches. An empty secret sends none.
+  // An Error becomes the request's Error and nothing is sent.
   [[nodiscard]] virtual Result<crypto::Secret> token(const Context& ctx) = 0;
 
-  // The peer answered 401 to a token of this source: whatever is cached is not to be trusted for the next request.
-  // Must not block.
+  // The peer answered 401 to a token of this source: whatever is cached is not to be trusted for the next
+  // request. Must not block.
   virtual void rejected() noexcept = 0;
 };
 

@@ -1,17 +1,18 @@
 #include "http_cpprest/client.h"
 
-#include <pplx/threadpool.h>
-#include <sys/stat.h>
-
 #include <charconv>
 #include <cstdint>
 #include <exception>
 #include <utility>
 
+#include <pplx/threadpool.h>
+#include <sys/stat.h>
+
 #include "base/mutex.h"
 #include "http_cpprest/connection.h"
 #include "http_cpprest/exchange.h"
 #include "http_cpprest/outgoing.h"
+#include "http_cpprest/receive_guard.h"
 #include "http_cpprest/resolver.h"
 #include "http_cpprest/tls.h"
 
@@ -20,6 +21,9 @@ namespace {
 
 constexpr int kFirstFinalStatus = 200;
 constexpr int kUnauthorized = 401;
+
+// For what travels with a body: headers, chunk sizes, and TLS, which needs about 2 % where records are small.
+constexpr std::size_t kHeadRoom = std::size_t{1} << 20U;
 
 // --- files that may change under us ---
 
@@ -56,7 +60,8 @@ class Collector final : public ResponseSink {
     const auto announced = headers.find("Content-Length");
     if (!announced || method_ == Method::Head) return ok();
     std::size_t length = 0;
-    const auto [rest, failure] = std::from_chars(announced->data(), announced->data() + announced->size(), length);
+    const auto [rest, failure] =
+        std::from_chars(announced->data(), announced->data() + announced->size(), length);
     if (failure != std::errc{}) return failure == std::errc::result_out_of_range ? too_large() : ok();
     if (length > limit_) return too_large();
     if (rest == announced->data() + announced->size()) response_.body.reserve(length);
@@ -73,7 +78,8 @@ class Collector final : public ResponseSink {
 
  private:
   [[nodiscard]] Status too_large() const {
-    return Error{ErrorCode::ResourceExhausted, "the answer is larger than " + std::to_string(limit_) + " bytes"};
+    return Error{ErrorCode::ResourceExhausted,
+                 "the answer is larger than " + std::to_string(limit_) + " bytes"};
   }
 
   Method method_;
@@ -108,17 +114,20 @@ Error to_error(const Exchange& exchange, Exchange::Ending ending, const ClientOp
   switch (ending.end) {
     case Exchange::End::Stopped: return Error{ErrorCode::Cancelled, "stopped"};
     case Exchange::End::DeadlinePassed:
-      return Error{ErrorCode::DeadlineExceeded, exchange.sent() ? "no (complete) answer in time" : "not connected in time"};
+      return Error{ErrorCode::DeadlineExceeded,
+                   exchange.sent() ? "no (complete) answer in time" : "not connected in time"};
     case Exchange::End::ConnectTimeout:
       return Error{ErrorCode::Unavailable,
                    phase + "no connection within " + std::to_string(options.connect_timeout.count()) + " ms"};
     case Exchange::End::Refused: return std::move(ending.error);
     case Exchange::End::Oversized:
-      return Error{ErrorCode::ResourceExhausted,
-                   "the peer sent more than " + std::to_string(options.max_response_bytes) + " bytes in one piece"};
+      return Error{
+          ErrorCode::ResourceExhausted,
+          "the peer sent more than " + std::to_string(options.max_response_bytes) + " bytes in one piece"};
     case Exchange::End::Broken: {
       const std::string refused = exchange.verdict()->reason();
-      if (!refused.empty()) return Error{ErrorCode::Unauthenticated, "the server's certificate is refused: " + refused};
+      if (!refused.empty())
+        return Error{ErrorCode::Unauthenticated, "the server's certificate is refused: " + refused};
       return Error{ErrorCode::Unavailable, phase + ending.detail};
     }
     case Exchange::End::Complete: break;
@@ -129,7 +138,9 @@ Error to_error(const Exchange& exchange, Exchange::Ending ending, const ClientOp
 // Keeps a connection while cpprestsdk uses it, and puts it back when that is over and it can be used again.
 class Lease {
  public:
-  Lease(std::unique_ptr<Connection> connection, std::weak_ptr<ConnectionPool> pool, std::weak_ptr<Exchange> exchange)
+  Lease(std::unique_ptr<Connection> connection,
+        std::weak_ptr<ConnectionPool> pool,
+        std::weak_ptr<Exchange> exchange)
       : connection_(std::move(connection)), pool_(std::move(pool)), exchange_(std::move(exchange)) {}
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
@@ -151,7 +162,10 @@ class Lease {
 
 class CpprestClient final : public HttpClient {
  public:
-  CpprestClient(ClientOptions options, const Clock& clock, Origin origin, std::shared_ptr<const TlsContext> tls,
+  CpprestClient(ClientOptions options,
+                const Clock& clock,
+                Origin origin,
+                std::shared_ptr<const TlsContext> tls,
                 std::vector<FileStamp> stamps)
       : options_(std::move(options)),
         clock_(clock),
@@ -211,7 +225,9 @@ class CpprestClient final : public HttpClient {
                                           origin_.prefix + path);
   }
 
-  Status exchange(const Context& ctx, const Request& request, ResponseSink& sink,
+  Status exchange(const Context& ctx,
+                  const Request& request,
+                  ResponseSink& sink,
                   const std::shared_ptr<ConnectionPool>& pool) {
     TP_TRY(check_request(request));
     const Context connecting = ctx.child(clock_, options_.connect_timeout);
@@ -221,7 +237,7 @@ class CpprestClient final : public HttpClient {
     for (std::size_t i = 0;;) {
       TP_TRY(still_wanted(ctx));
       const Route route = route_to(addresses[i]);
-      const auto attempt = std::make_shared<Exchange>();
+      const auto attempt = std::make_shared<Exchange>(options_.max_response_bytes + kHeadRoom);
       {
         const auto lease = std::make_shared<Lease>(
             options_.fresh_connection ? pool->make(route) : pool->take(route),
@@ -230,7 +246,7 @@ class CpprestClient final : public HttpClient {
         common.host = route.by_name ? std::string{} : origin_.authority();
         attempt->start(lease->connection().client(), to_cpprest(request, common), lease);
       }
-      Exchange::Ending ending = attempt->drive(ctx, clock_, connecting.deadline, note);
+      Exchange::Ending ending = attempt->drive(ctx, {clock_, guard_, connecting.deadline}, note);
       if (note.status() == kUnauthorized && options_.token_source) options_.token_source->rejected();
       if (ending.end == Exchange::End::Complete) return ok();
 
@@ -262,7 +278,8 @@ class CpprestClient final : public HttpClient {
     return common;
   }
 
-  [[nodiscard]] Result<std::vector<std::string>> addresses_to_try(const Context& ctx, const Context& connecting) {
+  [[nodiscard]] Result<std::vector<std::string>> addresses_to_try(const Context& ctx,
+                                                                  const Context& connecting) {
     auto addresses = resolver_.addresses(connecting);
     if (!addresses) {
       TP_TRY(still_wanted(ctx));
@@ -280,7 +297,8 @@ class CpprestClient final : public HttpClient {
     return Route{scheme + address + ":" + std::to_string(endpoint_.port), !is_ipv4(address), current_tls()};
   }
 
-  // The TLS settings, read again when their files have changed. Requests in flight and their connections keep the old.
+  // The TLS settings, read again when their files have changed. Requests in flight and their connections keep
+  // the old.
   [[nodiscard]] std::shared_ptr<const TlsContext> current_tls() TP_EXCLUDES(tls_m_) {
     if (!origin_.tls) return nullptr;
     const MutexLock lock{tls_m_};
@@ -291,7 +309,8 @@ class CpprestClient final : public HttpClient {
     if (stamps == stamps_) return tls_;
     auto fresh = TlsContext::load(options_.tls, origin_.endpoint.host);
     if (!fresh) {
-      // Perhaps caught in the middle of a change: the stamps are not taken over, so the next look tries again.
+      // Perhaps caught in the middle of a change: the stamps are not taken over, so the next look tries
+      // again.
       if (options_.log) {
         options_.log->warn("changed TLS files cannot be used yet; the old ones stay in use",
                            {{"host", origin_.authority()}, {"error", fresh.error()}});
@@ -332,6 +351,7 @@ class CpprestClient final : public HttpClient {
 
   // Own synchronisation.
   Resolver resolver_;
+  ReceiveGuard guard_;
   // Apart, so that a stream that ends badly never leaves its connection to a unary call.
   const std::shared_ptr<ConnectionPool> unary_;
   const std::shared_ptr<ConnectionPool> streams_;
@@ -365,9 +385,14 @@ Result<std::unique_ptr<HttpClient>> create_client(ClientOptions options, const C
     stamps = stamps_of(options.tls);
     TP_ASSIGN_OR_RETURN(tls, TlsContext::load(options.tls, origin.endpoint.host));
   }
-  if (options.max_concurrent == 0) return Error{ErrorCode::InvalidArgument, "max_concurrent must be at least 1"};
-  return std::unique_ptr<HttpClient>{
-      std::make_unique<CpprestClient>(std::move(options), clock, std::move(origin), std::move(tls), std::move(stamps))};
+  if (options.max_concurrent == 0)
+    return Error{ErrorCode::InvalidArgument, "max_concurrent must be at least 1"};
+  try {
+    return std::unique_ptr<HttpClient>{std::make_unique<CpprestClient>(
+        std::move(options), clock, std::move(origin), std::move(tls), std::move(stamps))};
+  } catch (const std::exception& e) {
+    return Error{ErrorCode::ResourceExhausted, std::string{"HTTP client: "} + e.what()};
+  }
 }
 
 }  // namespace tp::http

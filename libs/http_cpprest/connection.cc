@@ -1,11 +1,11 @@
 #include "http_cpprest/connection.h"
 
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl.hpp>
-
 #include <algorithm>
 #include <stdexcept>
 #include <utility>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl.hpp>
 
 #include "http_cpprest/socket.h"
 
@@ -15,8 +15,8 @@ namespace {
 using boost::asio::ip::tcp;
 using TlsStream = boost::asio::ssl::stream<tcp::socket&>;
 
-// cpprestsdk's own timeout restarts with every byte and its default of 30 s would end quiet watches; every deadline is
-// kept by Exchange instead. Long enough never to be first.
+// cpprestsdk's own timeout restarts with every byte and its default of 30 s would end quiet watches; every
+// deadline is kept by Exchange instead. Long enough never to be first.
 constexpr std::chrono::hours kNever{24 * 365};
 
 // More idle connections than this serve no load that had them at once a moment ago.
@@ -37,20 +37,23 @@ std::shared_ptr<Exchange> Connection::Line::exchange() const {
 Connection::Connection(Route route, std::chrono::milliseconds tcp_user_timeout)
     : route_(std::move(route)), client_(web::uri{route_.base}, config(route_, tcp_user_timeout, line_)) {}
 
-web::http::client::http_client_config Connection::config(const Route& route, std::chrono::milliseconds tcp_user_timeout,
+web::http::client::http_client_config Connection::config(const Route& route,
+                                                         std::chrono::milliseconds tcp_user_timeout,
                                                          const std::shared_ptr<Line>& line) {
   web::http::client::http_client_config config;
   config.set_max_redirects(0);
   config.set_timeout(kNever);
   // cpprestsdk would send the Host header, port and all, as server name. Ours is set in the hook. Only where
-  // cpprestsdk resolves a name may it try several sockets, of which the hook sees one; there the name is right.
+  // cpprestsdk resolves a name may it try several sockets, of which the hook sees one; there the name is
+  // right.
   config.set_tlsext_sni_enabled(route.by_name);
   if (route.tls) {
     config.set_ssl_context_callback([tls = route.tls](boost::asio::ssl::context& context) {
       if (!tls->apply(context.native_handle())) throw std::runtime_error("OpenSSL refused the TLS settings");
     });
   }
-  // Runs on a pool thread before each request, also on a kept-alive connection, and before a new one is connected.
+  // Runs on a pool thread before each request, also on a kept-alive connection, and before a new one is
+  // connected.
   config.set_nativehandle_options([line, tls = route.tls, by_name = route.by_name,
                                    tcp_user_timeout](web::http::client::native_handle handle) {
     const std::shared_ptr<Exchange> exchange = line->exchange();
@@ -73,8 +76,9 @@ web::http::client::http_client_config Connection::config(const Route& route, std
 std::unique_ptr<Connection> ConnectionPool::take(const Route& route) {
   {
     const MutexLock lock{m_};
-    idle_.erase(std::remove_if(idle_.begin(), idle_.end(), [&](const auto& c) { return c->route() != route; }),
-                idle_.end());
+    idle_.erase(
+        std::remove_if(idle_.begin(), idle_.end(), [&](const auto& c) { return c->route() != route; }),
+        idle_.end());
     if (!idle_.empty()) {
       std::unique_ptr<Connection> connection = std::move(idle_.back());
       idle_.pop_back();

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <cpprest/http_client.h>
-
 #include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <cpprest/http_client.h>
 
 #include "base/mutex.h"
 #include "http_cpprest/exchange.h"
@@ -16,17 +16,19 @@ namespace tp::http {
 
 // Where a connection goes and how: connections of equal routes serve each other's requests.
 struct Route {
-  std::string base;     // scheme, address and port
-  bool by_name = false;  // the address is a DNS name, which cpprestsdk resolves (only for names without IPv4 addresses)
+  std::string base;  // scheme, address and port
+  bool by_name =
+      false;  // the address is a DNS name, which cpprestsdk resolves (only for names without IPv4 addresses)
   std::shared_ptr<const TlsContext> tls;  // null for http
 
   friend bool operator==(const Route&, const Route&) = default;
 };
 
-// One cpprestsdk client that serves one request at a time, so one TCP connection, kept alive between requests.
+// One cpprestsdk client that serves one request at a time, so one TCP connection, kept alive between
+// requests.
 //
-// cpprestsdk shows the socket of a request only to a hook that is set per client and runs on a pool thread; with one
-// request a client the hook knows whose socket it sees.
+// cpprestsdk shows the socket of a request only to a hook that is set per client and runs on a pool thread;
+// with one request a client the hook knows whose socket it sees.
 class Connection {
  public:
   Connection(Route route, std::chrono::milliseconds tcp_user_timeout);
@@ -51,9 +53,8 @@ class Connection {
     std::weak_ptr<Exchange> exchange_ TP_GUARDED_BY(m_);
   };
 
-  [[nodiscard]] static web::http::client::http_client_config config(const Route& route,
-                                                                    std::chrono::milliseconds tcp_user_timeout,
-                                                                    const std::shared_ptr<Line>& line);
+  [[nodiscard]] static web::http::client::http_client_config config(
+      const Route& route, std::chrono::milliseconds tcp_user_timeout, const std::shared_ptr<Line>& line);
 
   const Route route_;
   const std::shared_ptr<Line> line_ = std::make_shared<Line>();
@@ -65,8 +66,8 @@ class ConnectionPool {
  public:
   explicit ConnectionPool(std::chrono::milliseconds tcp_user_timeout) : tcp_user_timeout_(tcp_user_timeout) {}
 
-  // The most recently used idle connection of that route, else a new one. Idle connections of other routes are dropped:
-  // the address or the certificates have changed.
+  // The most recently used idle connection of that route, else a new one. Idle connections of other routes
+  // are dropped: the address or the certificates have changed.
   [[nodiscard]] std::unique_ptr<Connection> take(const Route& route) TP_EXCLUDES(m_);
   [[nodiscard]] std::unique_ptr<Connection> make(const Route& route) const;
   void put(std::unique_ptr<Connection> connection) TP_EXCLUDES(m_);

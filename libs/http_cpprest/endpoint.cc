@@ -1,11 +1,11 @@
 #include "http_cpprest/endpoint.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <charconv>
 #include <optional>
 #include <utility>
+
+#include <arpa/inet.h>
 
 namespace tp::http {
 namespace {
@@ -33,9 +33,6 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
 }
 
 Result<std::string> parse_host(std::string_view text) {
-  if (text.starts_with('[') || std::count(text.begin(), text.end(), ':') > 1) {
-    return invalid("IPv6 literal " + quoted(text) + " is not supported: use a DNS name or an IPv4 address");
-  }
   std::string host{text};
   std::transform(host.begin(), host.end(), host.begin(), lower);
   if (host.empty()) return invalid("the host is empty");
@@ -47,9 +44,11 @@ Result<std::string> parse_host(std::string_view text) {
 
 // HOST:PORT, or HOST alone when there is a default port.
 Result<Endpoint> parse_endpoint(std::string_view text, std::uint16_t default_port) {
-  const std::size_t bracket = text.find(']');
-  const std::size_t colon = text.rfind(':');
-  const bool has_port = colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket);
+  if (text.starts_with('[') || std::count(text.begin(), text.end(), ':') > 1) {
+    return invalid("IPv6 literal " + quoted(text) + " is not supported: use a DNS name or an IPv4 address");
+  }
+  const std::size_t colon = text.find(':');
+  const bool has_port = colon != std::string_view::npos;
   if (!has_port && default_port == 0) return invalid(quoted(text) + " has no port");
   TP_ASSIGN_OR_RETURN(std::string host, parse_host(has_port ? text.substr(0, colon) : text));
   std::uint16_t port = default_port;
@@ -115,7 +114,8 @@ Result<ConnectTo> parse_connect_to(std::string_view text) {
   if (!from) return std::move(from).error().wrap("left of '=' in " + quoted(text));
   auto target = parse_endpoint(text.substr(equals + 1), 0);
   if (!target) return std::move(target).error().wrap("right of '=' in " + quoted(text));
-  if (target->host.starts_with('.')) return invalid("right of '=' in " + quoted(text) + ": a suffix is no address");
+  if (target->host.starts_with('.'))
+    return invalid("right of '=' in " + quoted(text) + ": a suffix is no address");
   return ConnectTo{std::move(from->host), from->port, *std::move(target)};
 }
 

@@ -30,13 +30,14 @@ struct Origin {
   friend bool operator==(const Origin&, const Origin&) = default;
 };
 
-// http:// or https:// with a DNS name or an IPv4 address. InvalidArgument for anything else, with the reason: user info,
-// query and fragment are refused, and so are IPv6 literals, which cpprestsdk cannot connect to (a DNS name that has
-// only IPv6 addresses is fine).
+// http:// or https:// with a DNS name or an IPv4 address. InvalidArgument for anything else, with the reason:
+// user info, query and fragment are refused, and so are IPv6 literals, which cpprestsdk cannot connect to (a
+// DNS name that has only IPv6 addresses is fine).
 [[nodiscard]] Result<Origin> parse_origin(std::string_view base_url);
 
-// curl's --connect-to: requests for `host`:`port` go to `target` instead, while the Host header, the TLS server name
-// and the certificate check keep the original host. For development and tests outside the cluster.
+// curl's --connect-to: requests for `host`:`port` go to `target` instead, while the Host header, the TLS
+// server name and the certificate check keep the original host. For development and tests outside the
+// cluster.
 struct ConnectTo {
   std::string host;  // lower case; a leading dot makes it a suffix: ".svc.cluster.local"
   std::uint16_t port = 0;
@@ -47,7 +48,8 @@ struct ConnectTo {
   friend bool operator==(const ConnectTo&, const ConnectTo&) = default;
 };
 
-// HOST:PORT=ADDRESS:PORT, e.g. ".svc.cluster.local:8080=127.0.0.1:9000". InvalidArgument names the part that is wrong.
+// HOST:PORT=ADDRESS:PORT, e.g. ".svc.cluster.local:8080=127.0.0.1:9000". InvalidArgument names the part that
+// is wrong.
 [[nodiscard]] Result<ConnectTo> parse_connect_to(std::string_view text);
 
 // The target of the first rule that matches, else `endpoint` itself.

@@ -11,18 +11,22 @@ namespace {
 
 using ByteBuffer = concurrency::streams::details::streambuf_state_manager<std::uint8_t>;
 
-// cpprestsdk reads a chunk's size as a signed int and does not look at the sign: a peer that says "-5" makes it offer a
-// piece of almost 2^64 bytes. What is larger than an int is such a lie.
+// cpprestsdk reads a chunk's size as a signed int and does not look at the sign: a peer that says "-5" makes
+// it offer a piece of almost 2^64 bytes. What is larger than an int is such a lie.
 constexpr std::size_t kMaxPiece = std::numeric_limits<int>::max();
 
 constexpr int kFirstFinalStatus = 200;
+
+// For how long an exchange may wait before the receive guard watches it. At 10 Gbit/s a peer can send 25 MB
+// meanwhile.
+constexpr std::chrono::milliseconds kUnwatched{20};
 
 std::exception_ptr given_up() { return std::make_exception_ptr(std::runtime_error("the caller has gone")); }
 
 }  // namespace
 
-// The stream that cpprestsdk writes the body into: passes each piece to the exchange, stores nothing. Its destruction
-// is the sign that cpprestsdk has finished with the exchange, its connection put back included.
+// The stream that cpprestsdk writes the body into: passes each piece to the exchange, stores nothing. Its
+// destruction is the sign that cpprestsdk has finished with the exchange, its connection put back included.
 class Exchange::Buffer final : public ByteBuffer {
  public:
   Buffer(std::shared_ptr<Exchange> exchange, std::shared_ptr<void> lease)
@@ -35,7 +39,9 @@ class Exchange::Buffer final : public ByteBuffer {
   [[nodiscard]] std::size_t in_avail() const override { return 0; }
   [[nodiscard]] pos_type getpos(std::ios_base::openmode /*direction*/) const override { return kNowhere; }
   pos_type seekpos(pos_type /*position*/, std::ios_base::openmode /*direction*/) override { return kNowhere; }
-  pos_type seekoff(off_type /*offset*/, std::ios_base::seekdir /*way*/, std::ios_base::openmode /*mode*/) override {
+  pos_type seekoff(off_type /*offset*/,
+                   std::ios_base::seekdir /*way*/,
+                   std::ios_base::openmode /*mode*/) override {
     return kNowhere;
   }
   bool acquire(std::uint8_t*& /*data*/, std::size_t& /*size*/) override { return false; }
@@ -46,7 +52,9 @@ class Exchange::Buffer final : public ByteBuffer {
     return exchange_->on_bytes(data, size);
   }
   // cpprestsdk writes bodies by _putn alone; a byte by itself would have no back-pressure, so it is refused.
-  pplx::task<int_type> _putc(std::uint8_t /*byte*/) override { return pplx::task_from_result<int_type>(kEof); }
+  pplx::task<int_type> _putc(std::uint8_t /*byte*/) override {
+    return pplx::task_from_result<int_type>(kEof);
+  }
   pplx::task<bool> _sync() override { return pplx::task_from_result(true); }
   // Offers no memory to write into: cpprestsdk then uses _putn.
   std::uint8_t* _alloc(std::size_t /*size*/) override { return nullptr; }
@@ -72,50 +80,53 @@ class Exchange::Buffer final : public ByteBuffer {
   std::shared_ptr<void> lease_;
 };
 
-void Exchange::start(web::http::client::http_client& client, web::http::http_request request,
+void Exchange::start(web::http::client::http_client& client,
+                     web::http::http_request request,
                      std::shared_ptr<void> lease) {
   auto self = shared_from_this();
   const std::shared_ptr<concurrency::streams::details::basic_streambuf<std::uint8_t>> buffer =
       std::make_shared<Buffer>(self, std::move(lease));
-  request.set_response_stream(concurrency::streams::ostream{concurrency::streams::streambuf<std::uint8_t>{buffer}});
+  request.set_response_stream(
+      concurrency::streams::ostream{concurrency::streams::streambuf<std::uint8_t>{buffer}});
   // The first report of upload progress comes when the header has been written, and not before.
-  request.set_progress_handler([self](web::http::message_direction::direction direction, utility::size64_t /*bytes*/) {
-    if (direction == web::http::message_direction::upload) self->on_sent();
-  });
+  request.set_progress_handler(
+      [self](web::http::message_direction::direction direction, utility::size64_t /*bytes*/) {
+        if (direction == web::http::message_direction::upload) self->on_sent();
+      });
   // Both continuations take the task itself, so they run on failure too and its exception is always observed.
-  client.request(std::move(request), cancel_.get_token()).then([self](const pplx::task<web::http::http_response>& head) {
-    try {
-      const web::http::http_response response = head.get();
-      self->on_head(response);
-      response.content_ready().then([self](const pplx::task<web::http::http_response>& body) {
+  client.request(std::move(request), cancel_.get_token())
+      .then([self](const pplx::task<web::http::http_response>& head) {
         try {
-          body.wait();
-          self->on_complete();
+          const web::http::http_response response = head.get();
+          self->on_head(response);
+          response.content_ready().then([self](const pplx::task<web::http::http_response>& body) {
+            try {
+              body.wait();
+              self->on_complete();
+            } catch (const std::exception& e) {
+              self->on_failure(e.what());
+            }
+          });
         } catch (const std::exception& e) {
           self->on_failure(e.what());
         }
       });
-    } catch (const std::exception& e) {
-      self->on_failure(e.what());
-    }
-  });
 }
 
-Exchange::Ending Exchange::drive(const Context& ctx, const Clock& clock, SteadyTime connect_deadline,
-                                 ResponseSink& sink) {
-  Ending ending = drive_events(ctx, clock, connect_deadline, sink);
+Exchange::Ending Exchange::drive(const Context& ctx, const Terms& terms, ResponseSink& sink) {
+  Ending ending = drive_events(ctx, terms, sink);
   if (ending.end != End::Complete) abandon();
   return ending;
 }
 
-Exchange::Ending Exchange::drive_events(const Context& ctx, const Clock& clock, SteadyTime connect_deadline,
-                                        ResponseSink& sink) {
+Exchange::Ending Exchange::drive_events(const Context& ctx, const Terms& terms, ResponseSink& sink) {
+  std::unique_ptr<ReceiveGuard::Watch> watch;
   for (;;) {
     std::optional<Head> head;
     std::string_view piece;
     {
       const MutexLock lock{m_};
-      if (auto ending = await(ctx, clock, connect_deadline)) return *std::move(ending);
+      if (auto ending = await(ctx, terms, watch)) return *std::move(ending);
       head = std::exchange(head_, std::nullopt);
       if (!head) piece = piece_;
     }
@@ -128,7 +139,6 @@ Exchange::Ending Exchange::drive_events(const Context& ctx, const Clock& clock, 
       const MutexLock lock{m_};
       headed_ = true;
       if (!head) {
-        delivered_ += piece.size();
         piece_ = {};
         written = std::exchange(written_, std::nullopt);
       }
@@ -137,23 +147,32 @@ Exchange::Ending Exchange::drive_events(const Context& ctx, const Clock& clock, 
   }
 }
 
-// What has arrived goes to the sink before a failure that came after it; a limit or a stop request goes before all.
-std::optional<Exchange::Ending> Exchange::await(const Context& ctx, const Clock& clock, SteadyTime connect_deadline) {
+// What has arrived goes to the sink before a failure that came after it; a limit or a stop request goes
+// before all.
+std::optional<Exchange::Ending> Exchange::await(const Context& ctx,
+                                                const Terms& terms,
+                                                std::unique_ptr<ReceiveGuard::Watch>& watch) {
   for (;;) {
-    const SteadyTime until = sent_ ? ctx.deadline : std::min(ctx.deadline, connect_deadline);
+    const SteadyTime limit = sent_ ? ctx.deadline : std::min(ctx.deadline, terms.connect_deadline);
+    const SteadyTime now = terms.clock.now();
     if (ctx.stop.stop_requested()) return Ending{End::Stopped};
     if (overflow_) return Ending{End::Oversized};
-    // Checked by the clock too, not by the wait alone: a peer that always has one more byte never lets it time out.
-    if (clock.now() >= until) return Ending{until == ctx.deadline ? End::DeadlinePassed : End::ConnectTimeout};
+    // Checked by the clock too, not by the wait alone: a peer that always has one more byte never lets it
+    // time out.
+    if (now >= limit) return Ending{limit == ctx.deadline ? End::DeadlinePassed : End::ConnectTimeout};
     if (head_ || (headed_ && !piece_.empty())) return std::nullopt;
     if (failure_) return Ending{End::Broken, {}, *failure_};
     if (complete_) return Ending{End::Complete};
 
+    // Watching costs two system calls and a thread's wake-up, which answers that come at once need not pay.
+    const bool watch_next = watch == nullptr && socket_;
+    const SteadyTime until = watch == nullptr ? std::min(limit, now + kUnwatched) : limit;
     const auto news = [this, seen = version_]() TP_REQUIRES(m_) { return version_ != seen; };
-    if (until == SteadyTime::max()) {
-      events_.wait(m_, ctx.stop, news);
-    } else {
-      events_.wait_until(m_, ctx.stop, until, news);
+    const bool woken = until == SteadyTime::max() ? events_.wait(m_, ctx.stop, news)
+                                                  : events_.wait_until(m_, ctx.stop, until, news);
+    if (!woken && watch_next) {
+      watch = terms.guard.watch(weak_from_this(), socket_.get());
+      look_at_arrivals();
     }
   }
 }
@@ -172,9 +191,11 @@ void Exchange::abandon() {
 
 void Exchange::use_socket(int fd, bool reused) {
   const MutexLock lock{m_};
-  // Here, before anything is written, is the last place to keep a request from being sent after its caller has left.
+  // Here, before anything is written, is the last place to keep a request from being sent after its caller
+  // has left.
   if (abandoned_) throw std::runtime_error("the caller has gone");
-  // cpprestsdk sends a request again by itself when its reused connection dies before the answer. Not with us.
+  // cpprestsdk sends a request again by itself when its reused connection dies before the answer. Not with
+  // us.
   if (socket_) throw std::runtime_error("the connection was closed before an answer came");
   if (reused && is_stale(fd)) {
     stale_ = true;
@@ -182,28 +203,20 @@ void Exchange::use_socket(int fd, bool reused) {
   }
   socket_ = duplicate(fd);
   if (!socket_) throw std::runtime_error("no file descriptor left");
-  baseline_ = bytes_received(fd).value_or(0);
+  // A new socket is not connected yet: nothing.
+  accounted_ = bytes_read(fd).value_or(0);
 }
 
-void Exchange::overflow() {
+void Exchange::check_arrivals() {
   const MutexLock lock{m_};
+  look_at_arrivals();
+}
+
+void Exchange::look_at_arrivals() {
+  const auto read = bytes_read(socket_.get());
+  if (!read || *read <= accounted_ + buffer_limit_) return;
   overflow_ = true;
   changed();
-}
-
-UniqueFd Exchange::socket() const {
-  const MutexLock lock{m_};
-  return socket_ ? duplicate(socket_.get()) : UniqueFd{};
-}
-
-std::uint64_t Exchange::delivered() const {
-  const MutexLock lock{m_};
-  return delivered_;
-}
-
-std::uint64_t Exchange::baseline() const {
-  const MutexLock lock{m_};
-  return baseline_;
 }
 
 bool Exchange::sent() const {
@@ -233,7 +246,8 @@ void Exchange::on_head(const web::http::http_response& response) {
   head.status = response.status_code();
   for (const auto& [name, value] : response.headers()) head.headers.add(name, value);
   const MutexLock lock{m_};
-  // cpprestsdk takes a 1xx for the answer, and leaves trailers unread: either way the connection is then out of step.
+  // cpprestsdk takes a 1xx for the answer, and leaves trailers unread: either way the connection is then out
+  // of step.
   last_use_ = head.status < kFirstFinalStatus || head.headers.find("Trailer").has_value();
   head_ = std::move(head);
   changed();
@@ -242,7 +256,10 @@ void Exchange::on_head(const web::http::http_response& response) {
 pplx::task<std::size_t> Exchange::on_bytes(const std::uint8_t* data, std::size_t size) {
   const MutexLock lock{m_};
   if (abandoned_) return pplx::task_from_exception<std::size_t>(given_up());
-  if (size > kMaxPiece) return pplx::task_from_exception<std::size_t>(std::runtime_error("invalid chunk size"));
+  if (size > kMaxPiece)
+    return pplx::task_from_exception<std::size_t>(std::runtime_error("invalid chunk size"));
+  // What was read and is not in this piece (framing, or the start of the next piece) is small.
+  accounted_ = bytes_read(socket_.get()).value_or(0);
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes as characters
   piece_ = std::string_view{reinterpret_cast<const char*>(data), size};
   written_.emplace();

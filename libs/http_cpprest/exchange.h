@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cpprest/http_client.h>
-
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -10,22 +8,26 @@
 #include <string>
 #include <string_view>
 
+#include <cpprest/http_client.h>
+
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/mutex.h"
 #include "base/result.h"
 #include "http/client.h"
+#include "http_cpprest/receive_guard.h"
 #include "http_cpprest/socket.h"
 #include "http_cpprest/tls.h"
 
 namespace tp::http {
 
-// One request and its answer: the meeting point of cpprestsdk, whose pool threads push events in, and of the calling
-// thread, which waits for them under its deadline and stop token and runs the sink.
+// One request and its answer: the meeting point of cpprestsdk, whose pool threads push events in, and of the
+// calling thread, which waits for them under its deadline and stop token and runs the sink.
 //
-// A pool thread that delivers bytes is told "written" only when the sink has returned, so at most one piece is waiting
-// here and cpprestsdk reads no further meanwhile. A caller that gives up leaves at once: the exchange is shared, lives
-// until cpprestsdk lets go of it, and from then on refuses whatever comes. Thread-safe.
+// A pool thread that delivers bytes is told "written" only when the sink has returned, so at most one piece
+// is waiting here and cpprestsdk reads no further meanwhile. A caller that gives up leaves at once: the
+// exchange is shared, lives until cpprestsdk lets go of it, and from then on refuses whatever comes.
+// Thread-safe.
 class Exchange : public std::enable_shared_from_this<Exchange> {
  public:
   enum class End : std::uint8_t {
@@ -43,23 +45,29 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     std::string detail{};
   };
 
-  // Sends `request` by `client`, whose socket hook must lead here (see Connection). `lease` is kept as long as
-  // cpprestsdk has any part in the exchange, then dropped, on any thread.
-  void start(web::http::client::http_client& client, web::http::http_request request, std::shared_ptr<void> lease);
-  // Waits for the answer and hands it to `sink`, on this thread. Call once, after start(). Deadlines are of `clock`.
-  [[nodiscard]] Ending drive(const Context& ctx, const Clock& clock, SteadyTime connect_deadline, ResponseSink& sink)
-      TP_EXCLUDES(m_);
+  // What an exchange is driven with, beside its caller's Context.
+  struct Terms {
+    const Clock& clock;  // whose times the deadlines are
+    ReceiveGuard& guard;
+    SteadyTime connect_deadline;
+  };
 
-  // From the socket hook: the connection that the request is about to use. An exception there ends the exchange.
+  // `buffer_limit`: how many bytes cpprestsdk may have read from the socket without giving them to the sink.
+  explicit Exchange(std::size_t buffer_limit) : buffer_limit_(buffer_limit) {}
+
+  // Sends `request` by `client`, whose socket hook must lead here (see Connection). `lease` is kept as long
+  // as cpprestsdk has any part in the exchange, then dropped, on any thread.
+  void start(web::http::client::http_client& client,
+             web::http::http_request request,
+             std::shared_ptr<void> lease);
+  // Waits for the answer and hands it to `sink`, on this thread. Call once, after start().
+  [[nodiscard]] Ending drive(const Context& ctx, const Terms& terms, ResponseSink& sink) TP_EXCLUDES(m_);
+
+  // From the socket hook: the connection that the request is about to use. An exception there ends the
+  // exchange.
   void use_socket(int fd, bool reused) TP_EXCLUDES(m_);
-  // From the receive guard: too much has arrived.
-  void overflow() TP_EXCLUDES(m_);
-
-  // A descriptor of the connection's socket; empty when there is none yet.
-  [[nodiscard]] UniqueFd socket() const TP_EXCLUDES(m_);
-  // Bytes of body handed to the sink so far, and bytes that TCP had received before this exchange.
-  [[nodiscard]] std::uint64_t delivered() const TP_EXCLUDES(m_);
-  [[nodiscard]] std::uint64_t baseline() const TP_EXCLUDES(m_);
+  // From the receive guard: bytes have arrived.
+  void check_arrivals() TP_EXCLUDES(m_);
 
   // Whether the request's header has left completely. While false the peer cannot have acted on the request.
   [[nodiscard]] bool sent() const TP_EXCLUDES(m_);
@@ -84,16 +92,18 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   void on_failure(std::string detail) TP_EXCLUDES(m_);
 
   // For the driving thread.
-  Ending drive_events(const Context& ctx, const Clock& clock, SteadyTime connect_deadline, ResponseSink& sink)
-      TP_EXCLUDES(m_);
+  Ending drive_events(const Context& ctx, const Terms& terms, ResponseSink& sink) TP_EXCLUDES(m_);
   // Returns when there is something for the sink (nothing), or the end.
-  [[nodiscard]] std::optional<Ending> await(const Context& ctx, const Clock& clock, SteadyTime connect_deadline)
-      TP_REQUIRES(m_);
+  [[nodiscard]] std::optional<Ending> await(const Context& ctx,
+                                            const Terms& terms,
+                                            std::unique_ptr<ReceiveGuard::Watch>& watch) TP_REQUIRES(m_);
+  void look_at_arrivals() TP_REQUIRES(m_);
   void abandon() TP_EXCLUDES(m_);
 
   void changed() TP_REQUIRES(m_);
 
   // Constant after construction.
+  const std::size_t buffer_limit_;
   const std::shared_ptr<CertVerdict> verdict_ = std::make_shared<CertVerdict>();
 
   // Own synchronisation.
@@ -104,7 +114,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   std::uint64_t version_ TP_GUARDED_BY(m_) = 0;  // counts events, so that a waiter sees each
   bool abandoned_ TP_GUARDED_BY(m_) = false;
   UniqueFd socket_ TP_GUARDED_BY(m_);
-  std::uint64_t baseline_ TP_GUARDED_BY(m_) = 0;
+  std::uint64_t accounted_ TP_GUARDED_BY(m_) =
+      0;  // of the socket's bytes: read before this exchange or delivered
   bool stale_ TP_GUARDED_BY(m_) = false;
   bool sent_ TP_GUARDED_BY(m_) = false;
   std::optional<Head> head_ TP_GUARDED_BY(m_);  // taken by the driving thread
@@ -112,7 +123,6 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   bool last_use_ TP_GUARDED_BY(m_) = false;     // the answer leaves the connection in an unknown state
   std::string_view piece_ TP_GUARDED_BY(m_);    // cpprestsdk's memory, valid until written_ is set
   std::optional<pplx::task_completion_event<std::size_t>> written_ TP_GUARDED_BY(m_);
-  std::uint64_t delivered_ TP_GUARDED_BY(m_) = 0;
   bool overflow_ TP_GUARDED_BY(m_) = false;
   bool complete_ TP_GUARDED_BY(m_) = false;
   std::optional<std::string> failure_ TP_GUARDED_BY(m_);

@@ -1,11 +1,11 @@
 #include "http_cpprest/outgoing.h"
 
-#include <cpprest/containerstream.h>
-
 #include <algorithm>
 #include <array>
 #include <string_view>
 #include <utility>
+
+#include <cpprest/containerstream.h>
 
 namespace tp::http {
 namespace {
@@ -13,7 +13,8 @@ namespace {
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 bool same_name(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return lower(x) == lower(y); });
 }
 
 bool is_token_char(char c) {
@@ -48,7 +49,8 @@ Status check_request(const Request& request) {
   if (!target.starts_with('/') || target.starts_with("//")) {
     return Error{ErrorCode::InvalidArgument, "the target is not a path that begins with one '/'"};
   }
-  if (std::any_of(target.begin(), target.end(), [](char c) { return is_control(c) || c == ' ' || c == '#'; })) {
+  if (std::any_of(target.begin(), target.end(),
+                  [](char c) { return is_control(c) || c == ' ' || c == '#'; })) {
     return Error{ErrorCode::InvalidArgument, "the target has a character that must be percent-encoded"};
   }
   if (!web::uri::validate(target)) return Error{ErrorCode::InvalidArgument, "the target is not a valid URI"};
@@ -62,7 +64,8 @@ web::http::http_request to_cpprest(const Request& request, const Outgoing& commo
   // First, because it sets a Content-Type of its own.
   if (!request.body.empty()) {
     // A copy: the caller may leave before cpprestsdk has read it.
-    out.set_body(concurrency::streams::bytestream::open_istream(std::string{request.body}), request.body.size());
+    out.set_body(concurrency::streams::bytestream::open_istream(std::string{request.body}),
+                 request.body.size());
     out.headers().remove("Content-Type");
   }
   for (const auto& [name, value] : request.headers) out.headers().add(name, value);

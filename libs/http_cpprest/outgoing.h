@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cpprest/http_msg.h>
-
 #include <string>
+
+#include <cpprest/http_msg.h>
 
 #include "base/result.h"
 #include "crypto/secret.h"
@@ -10,8 +10,9 @@
 
 namespace tp::http {
 
-// Refuses what cpprestsdk would send as it is and a peer would read as something else: a target that is no path, names
-// and values that could end their line, headers that are the client's own to set. InvalidArgument.
+// Refuses what cpprestsdk would send as it is and a peer would read as something else: a target that is no
+// path, names and values that could end their line, headers that are the client's own to set.
+// InvalidArgument.
 [[nodiscard]] Status check_request(const Request& request);
 
 // What every request of a client carries besides its own.

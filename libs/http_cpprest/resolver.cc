@@ -1,18 +1,19 @@
 #include "http_cpprest/resolver.h"
 
-#include <boost/asio/ip/tcp.hpp>
-#include <pplx/threadpool.h>
-
 #include <algorithm>
 #include <memory>
 #include <utility>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <pplx/threadpool.h>
 
 namespace tp::http {
 namespace {
 
 using boost::asio::ip::tcp;
 
-// CoreDNS serves cluster names with a TTL of 30 s (its kubernetes plugin's setting in kubeadm's default Corefile).
+// CoreDNS serves cluster names with a TTL of 30 s (its kubernetes plugin's setting in kubeadm's default
+// Corefile).
 constexpr std::chrono::seconds kRememberFor{30};
 
 // Shared with the resolver's thread, which may answer after the caller has left.
@@ -38,7 +39,8 @@ Result<std::vector<std::string>> Resolver::addresses(const Context& ctx) {
   }
   TP_ASSIGN_OR_RETURN(std::vector<std::string> found, look_up(ctx));
   const MutexLock lock{m_};
-  std::stable_partition(found.begin(), found.end(), [&](const std::string& a) TP_REQUIRES(m_) { return a != last_failed_; });
+  std::stable_partition(found.begin(), found.end(),
+                        [&](const std::string& a) TP_REQUIRES(m_) { return a != last_failed_; });
   known_ = found;
   known_until_ = clock_.now() + kRememberFor;
   return found;
@@ -72,7 +74,8 @@ Result<std::vector<std::string>> Resolver::look_up(const Context& ctx) const {
                             ? lookup->answered.wait(lookup->m, ctx.stop, done)
                             : lookup->answered.wait_until(lookup->m, ctx.stop, ctx.deadline, done);
   if (!answered) {
-    if (ctx.stop.stop_requested()) return Error{ErrorCode::Cancelled, "name lookup of " + endpoint_.host + " stopped"};
+    if (ctx.stop.stop_requested())
+      return Error{ErrorCode::Cancelled, "name lookup of " + endpoint_.host + " stopped"};
     return Error{ErrorCode::DeadlineExceeded, "name lookup of " + endpoint_.host + " took too long"};
   }
   if (!lookup->failure.empty()) {

@@ -1,14 +1,15 @@
 #include "http_cpprest/socket.h"
 
-#include <fcntl.h>
-#include <linux/tcp.h>  // not netinet/tcp.h, whose tcp_info ends before tcpi_bytes_received
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+
+#include <fcntl.h>
+#include <linux/tcp.h>  // not netinet/tcp.h, whose tcp_info ends before tcpi_bytes_received
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace tp::http {
 namespace {
@@ -29,15 +30,18 @@ UniqueFd::~UniqueFd() {
 }
 
 bool harden_socket(int fd, std::chrono::milliseconds user_timeout) noexcept {
-  // With TCP_USER_TIMEOUT set, the kernel gives up on unanswered probes after that time, not after a count; so first
-  // probe after half of it, then several until its end.
+  // With TCP_USER_TIMEOUT set, the kernel gives up on unanswered probes after that time, not after a count;
+  // so first probe after half of it, then several until its end.
   constexpr int kProbes = 5;
-  const int timeout_ms = static_cast<int>(std::clamp<std::chrono::milliseconds::rep>(user_timeout.count(), 1000, 3'600'000));
+  const int timeout_ms =
+      static_cast<int>(std::clamp<std::chrono::milliseconds::rep>(user_timeout.count(), 1000, 3'600'000));
   const int idle_s = std::max(1, timeout_ms / 2000);
   const int interval_s = std::max(1, idle_s / kProbes);
   return ::fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1) &&
-         set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_s) && set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, interval_s) &&
-         set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, kProbes) && set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, timeout_ms);
+         set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_s) &&
+         set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, interval_s) &&
+         set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, kProbes) &&
+         set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, timeout_ms);
 }
 
 UniqueFd duplicate(int fd) noexcept { return UniqueFd{::fcntl(fd, F_DUPFD_CLOEXEC, 0)}; }
@@ -48,12 +52,16 @@ bool is_stale(int fd) noexcept {
   return ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
 }
 
-std::optional<std::uint64_t> bytes_received(int fd) noexcept {
+std::optional<std::uint64_t> bytes_read(int fd) noexcept {
+  // In this order: bytes that arrive in between make the result too small for a moment, never too large.
   tcp_info info{};
   socklen_t size = sizeof info;
+  int unread = 0;
   if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return std::nullopt;
   if (size < offsetof(tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received) return std::nullopt;
-  return info.tcpi_bytes_received;
+  if (::ioctl(fd, FIONREAD, &unread) != 0) return std::nullopt;
+  const auto waiting = static_cast<std::uint64_t>(unread);
+  return info.tcpi_bytes_received > waiting ? info.tcpi_bytes_received - waiting : 0;
 }
 
 }  // namespace tp::http

@@ -25,18 +25,20 @@ class UniqueFd {
   int fd_ = -1;
 };
 
-// SO_KEEPALIVE with probes that fit into `user_timeout`, TCP_USER_TIMEOUT and close-on-exec. Before or after connect.
-// False when the system refuses.
+// SO_KEEPALIVE with probes that fit into `user_timeout`, TCP_USER_TIMEOUT and close-on-exec. Before or after
+// connect. False when the system refuses.
 [[nodiscard]] bool harden_socket(int fd, std::chrono::milliseconds user_timeout) noexcept;
 
-// A second descriptor of the same socket, so that it can be looked at whatever its first owner does; close-on-exec.
-// Empty when there are no descriptors left.
+// A second descriptor of the same socket, so that it can be looked at whatever its first owner does;
+// close-on-exec. Empty when there are no descriptors left.
 [[nodiscard]] UniqueFd duplicate(int fd) noexcept;
 
-// Whether an idle HTTP connection can no longer be used: the peer has closed it, or has sent what nobody asked for.
+// Whether an idle HTTP connection can no longer be used: the peer has closed it, or has sent what nobody
+// asked for.
 [[nodiscard]] bool is_stale(int fd) noexcept;
 
-// Bytes that TCP has received on this socket since it was connected, read by us or not; nothing when not connected.
-[[nodiscard]] std::optional<std::uint64_t> bytes_received(int fd) noexcept;
+// Bytes that this process has read from a TCP socket since it was connected; nothing when it is not
+// connected.
+[[nodiscard]] std::optional<std::uint64_t> bytes_read(int fd) noexcept;
 
 }  // namespace tp::http

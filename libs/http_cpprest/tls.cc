@@ -1,11 +1,11 @@
 #include "http_cpprest/tls.h"
 
+#include <limits>
+#include <utility>
+
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
-
-#include <limits>
-#include <utility>
 
 #include "base/env.h"
 
@@ -26,7 +26,8 @@ Result<std::string> pem_text(const std::string& file, std::string_view pem, cons
 }
 
 Result<BioPtr> memory_bio(std::string_view text, const std::string& what) {
-  if (text.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) return invalid(what + ": too large");
+  if (text.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()))
+    return invalid(what + ": too large");
   BioPtr bio{BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))};
   if (!bio) return Error{ErrorCode::Internal, what + ": OpenSSL has no memory"};
   return bio;
@@ -37,7 +38,8 @@ int no_passphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*user*
 
 using VerdictSlot = std::shared_ptr<CertVerdict>;
 
-void free_verdict(void* /*parent*/, void* slot, CRYPTO_EX_DATA* /*data*/, int /*index*/, long /*argl*/, void* /*argp*/) {
+void free_verdict(
+    void* /*parent*/, void* slot, CRYPTO_EX_DATA* /*data*/, int /*index*/, long /*argl*/, void* /*argp*/) {
   delete static_cast<VerdictSlot*>(slot);
 }
 
@@ -61,7 +63,8 @@ std::string CertVerdict::reason() const {
   return reason_;
 }
 
-Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsOptions& options, const std::string& host) {
+Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsOptions& options,
+                                                           const std::string& host) {
   const std::string& name = options.server_name.empty() ? host : options.server_name;
   std::shared_ptr<TlsContext> tls{new TlsContext{name, is_ipv4(name)}};
   TP_TRY(tls->load_trust(options));
@@ -69,10 +72,12 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsOptions& opt
   return std::shared_ptr<const TlsContext>{std::move(tls)};
 }
 
-Result<std::vector<TlsContext::CertPtr>> TlsContext::parse_certs(const std::string& pem, const std::string& what) {
+Result<std::vector<TlsContext::CertPtr>> TlsContext::parse_certs(const std::string& pem,
+                                                                 const std::string& what) {
   TP_ASSIGN_OR_RETURN(const BioPtr bio, memory_bio(pem, what));
   std::vector<CertPtr> certs;
-  while (CertPtr cert{PEM_read_bio_X509(bio.get(), nullptr, no_passphrase, nullptr)}) certs.push_back(std::move(cert));
+  while (CertPtr cert{PEM_read_bio_X509(bio.get(), nullptr, no_passphrase, nullptr)})
+    certs.push_back(std::move(cert));
   // The end of the text is the only good reason to stop.
   const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
   ERR_clear_error();
@@ -94,14 +99,17 @@ Status TlsContext::load_trust(const TlsOptions& options) {
   if (pem.empty()) return invalid("TLS: https needs a CA bundle (or the system's roots, if asked for)");
   TP_ASSIGN_OR_RETURN(const std::vector<CertPtr> roots, parse_certs(pem, "CA bundle"));
   for (const CertPtr& root : roots) {
-    if (X509_STORE_add_cert(store_.get(), root.get()) != 1) return invalid("CA bundle: a certificate cannot be used");
+    if (X509_STORE_add_cert(store_.get(), root.get()) != 1)
+      return invalid("CA bundle: a certificate cannot be used");
   }
   return ok();
 }
 
 Status TlsContext::load_identity(const TlsOptions& options) {
-  TP_ASSIGN_OR_RETURN(const std::string pem, pem_text(options.cert_file, options.cert_pem, "client certificate"));
-  TP_ASSIGN_OR_RETURN(std::string key_text, pem_text(options.key_file, options.key_pem.reveal(), "client key"));
+  TP_ASSIGN_OR_RETURN(const std::string pem,
+                      pem_text(options.cert_file, options.cert_pem, "client certificate"));
+  TP_ASSIGN_OR_RETURN(std::string key_text,
+                      pem_text(options.key_file, options.key_pem.reveal(), "client key"));
   const crypto::Secret key_pem{std::move(key_text)};
   if (pem.empty() && key_pem.empty()) return ok();
   if (pem.empty() || key_pem.empty()) return invalid("TLS: a client certificate and its key go together");
@@ -142,12 +150,14 @@ bool TlsContext::prepare(SSL* ssl, std::shared_ptr<CertVerdict> verdict) const {
   return SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data()) == 1;
 }
 
-// In place of X509_verify_cert, so that nothing that was set on the connection meanwhile can loosen the check.
+// In place of X509_verify_cert, so that nothing that was set on the connection meanwhile can loosen the
+// check.
 int TlsContext::verify(X509_STORE_CTX* store_context, void* self) {
   const auto& tls = *static_cast<const TlsContext*>(self);
   X509_VERIFY_PARAM* param = X509_STORE_CTX_get0_param(store_context);
   X509_STORE_CTX_set_verify_cb(store_context, keep_result);
-  X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+  X509_VERIFY_PARAM_set_hostflags(param,
+                                  X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
   // As in Go's clients: whatever the bundle holds is an anchor, be it an intermediate.
   X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
   const int named = tls.host_is_ip_ ? X509_VERIFY_PARAM_set1_ip_asc(param, tls.host_.c_str())

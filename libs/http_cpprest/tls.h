@@ -1,10 +1,10 @@
 #pragma once
 
-#include <openssl/ssl.h>
-
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <openssl/ssl.h>
 
 #include "base/mutex.h"
 #include "base/result.h"
@@ -43,10 +43,11 @@ class TlsContext {
   TlsContext& operator=(const TlsContext&) = delete;
   ~TlsContext() = default;
 
-  // Replaces the trust store, the certificate check, identity and versions of a new context. This object must outlive
-  // every handshake of it. False when OpenSSL refuses.
+  // Replaces the trust store, the certificate check, identity and versions of a new context. This object must
+  // outlive every handshake of it. False when OpenSSL refuses.
   [[nodiscard]] bool apply(SSL_CTX* context) const;
-  // Per connection, before the handshake: the server name, and where to leave the reason of a refusal (may be null).
+  // Per connection, before the handshake: the server name, and where to leave the reason of a refusal (may be
+  // null).
   [[nodiscard]] bool prepare(SSL* ssl, std::shared_ptr<CertVerdict> verdict) const;
 
  private:
@@ -58,7 +59,8 @@ class TlsContext {
 
   [[nodiscard]] Status load_trust(const TlsOptions& options);
   [[nodiscard]] Status load_identity(const TlsOptions& options);
-  [[nodiscard]] static Result<std::vector<CertPtr>> parse_certs(const std::string& pem, const std::string& what);
+  [[nodiscard]] static Result<std::vector<CertPtr>> parse_certs(const std::string& pem,
+                                                                const std::string& what);
   static int verify(X509_STORE_CTX* store_context, void* self);
 
   std::string host_;

@@ -1,18 +1,19 @@
 #include "support/raw_server.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <stdexcept>
 #include <utility>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace tp::test {
 namespace {
@@ -28,9 +29,10 @@ std::shared_ptr<SSL_CTX> make_context(const RawServer::Tls& tls) {
   const auto bio = [](const std::string& text) {
     return std::shared_ptr<BIO>{BIO_new_mem_buf(text.data(), static_cast<int>(text.size())), BIO_free};
   };
-  const std::shared_ptr<X509> cert{PEM_read_bio_X509(bio(tls.identity.cert).get(), nullptr, nullptr, nullptr), X509_free};
-  const std::shared_ptr<EVP_PKEY> key{PEM_read_bio_PrivateKey(bio(tls.identity.key).get(), nullptr, nullptr, nullptr),
-                                      EVP_PKEY_free};
+  const std::shared_ptr<X509> cert{PEM_read_bio_X509(bio(tls.identity.cert).get(), nullptr, nullptr, nullptr),
+                                   X509_free};
+  const std::shared_ptr<EVP_PKEY> key{
+      PEM_read_bio_PrivateKey(bio(tls.identity.key).get(), nullptr, nullptr, nullptr), EVP_PKEY_free};
   required(SSL_CTX_use_certificate(context.get(), cert.get()) == 1, "server certificate");
   required(SSL_CTX_use_PrivateKey(context.get(), key.get()) == 1, "server key");
   if (tls.max_version != 0) {
@@ -39,7 +41,8 @@ std::shared_ptr<SSL_CTX> make_context(const RawServer::Tls& tls) {
     SSL_CTX_set_max_proto_version(context.get(), tls.max_version);
   }
   if (!tls.client_ca.empty()) {
-    const std::shared_ptr<X509> ca{PEM_read_bio_X509(bio(tls.client_ca).get(), nullptr, nullptr, nullptr), X509_free};
+    const std::shared_ptr<X509> ca{PEM_read_bio_X509(bio(tls.client_ca).get(), nullptr, nullptr, nullptr),
+                                   X509_free};
     required(X509_STORE_add_cert(SSL_CTX_get_cert_store(context.get()), ca.get()) == 1, "client CA");
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   }
@@ -152,7 +155,8 @@ void RawServer::listen_on_loopback() {
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
-  auto* const any = reinterpret_cast<sockaddr*>(&address);  // NOLINT(cppcoreguidelines-pro-type-reinterpret-cast): C interface
+  auto* const any = reinterpret_cast<sockaddr*>(
+      &address);  // NOLINT(cppcoreguidelines-pro-type-reinterpret-cast): C interface
   required(::bind(listener_, any, size) == 0 && ::listen(listener_, kBacklog) == 0, "listen on loopback");
   required(::getsockname(listener_, any, &size) == 0, "getsockname");
   port_ = ntohs(address.sin_port);
@@ -173,6 +177,11 @@ void RawServer::accept_loop() {
 }
 
 void RawServer::serve(int fd, std::size_t index) {
+  // OpenSSL writes without MSG_NOSIGNAL; a client that has left must not end the test.
+  sigset_t broken_pipe{};
+  sigemptyset(&broken_pipe);
+  sigaddset(&broken_pipe, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
   {
     Peer peer{*this, fd, index};
     if (peer.handshake()) script_(peer);
@@ -212,8 +221,8 @@ std::optional<std::string> header_of(const std::string& request, std::string_vie
 }
 
 std::string http_answer(int status, std::string_view body, std::string_view extra_headers) {
-  return "HTTP/1.1 " + std::to_string(status) + " Status\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
-         std::string{extra_headers} + "\r\n" + std::string{body};
+  return "HTTP/1.1 " + std::to_string(status) + " Status\r\nContent-Length: " + std::to_string(body.size()) +
+         "\r\n" + std::string{extra_headers} + "\r\n" + std::string{body};
 }
 
 std::string http_chunk(std::string_view bytes) {

@@ -19,14 +19,15 @@ struct ssl_st;
 
 namespace tp::test {
 
-// A TCP or TLS server on 127.0.0.1 that answers exactly the bytes that a test's script says, right or wrong HTTP.
+// A TCP or TLS server on 127.0.0.1 that answers exactly the bytes that a test's script says, right or wrong
+// HTTP.
 //
 //   RawServer server{[](RawServer::Peer& peer) {
 //     while (peer.read_request()) peer.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
 //   }};
 //
-// Each connection runs the script on a thread of its own; it ends when the script returns. The destructor cuts all
-// connections, so that a script blocked in read or write returns, and joins. Thread-safe.
+// Each connection runs the script on a thread of its own; it ends when the script returns. The destructor
+// cuts all connections, so that a script blocked in read or write returns, and joins. Thread-safe.
 class RawServer {
  public:
   struct Tls {

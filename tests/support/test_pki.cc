@@ -1,15 +1,15 @@
 #include "support/test_pki.h"
 
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+
 #include <openssl/bio.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
-
-#include <cstdint>
-#include <memory>
-#include <stdexcept>
 
 namespace tp::test {
 namespace {
@@ -56,7 +56,8 @@ KeyPtr parse_key(const std::string& pem) {
 void add_extension(X509* cert, X509* issuer, int nid, const std::string& value) {
   X509V3_CTX context{};
   X509V3_set_ctx(&context, issuer, cert, nullptr, nullptr, 0);
-  const ExtensionPtr extension = required(ExtensionPtr{X509V3_EXT_conf_nid(nullptr, &context, nid, value.c_str())});
+  const ExtensionPtr extension =
+      required(ExtensionPtr{X509V3_EXT_conf_nid(nullptr, &context, nid, value.c_str())});
   required(X509_add_ext(cert, extension.get(), -1) == 1);
 }
 
@@ -64,7 +65,8 @@ void add_extension(X509* cert, X509* issuer, int nid, const std::string& value) 
 CertPtr blank(const std::string& common_name, EVP_PKEY* key, const X509_NAME* issuer) {
   CertPtr cert = required(CertPtr{X509_new()});
   std::uint64_t serial = 0;
-  required(RAND_bytes(reinterpret_cast<unsigned char*>(&serial), sizeof serial) == 1);  // NOLINT(cppcoreguidelines-pro-type-reinterpret-cast): C interface
+  required(RAND_bytes(reinterpret_cast<unsigned char*>(&serial), sizeof serial) ==
+           1);  // NOLINT(cppcoreguidelines-pro-type-reinterpret-cast): C interface
   required(X509_set_version(cert.get(), X509_VERSION_3) == 1);
   required(ASN1_INTEGER_set_uint64(X509_get_serialNumber(cert.get()), serial >> 1U) == 1);
   required(X509_gmtime_adj(X509_getm_notBefore(cert.get()), -kHour) != nullptr);

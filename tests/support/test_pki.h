@@ -17,8 +17,8 @@ struct LeafOptions {
   std::vector<std::string> ip{};
 };
 
-// A certificate authority made for one test, with a fresh P-256 key. Its certificates are valid from an hour ago for a
-// day. Throws std::runtime_error when OpenSSL fails.
+// A certificate authority made for one test, with a fresh P-256 key. Its certificates are valid from an hour
+// ago for a day. Throws std::runtime_error when OpenSSL fails.
 class TestCa {
  public:
   explicit TestCa(const std::string& common_name = "test CA");
