@@ -41,7 +41,7 @@ struct Registry::Impl {
             const Args&... args) {
     {
       const MutexLock lock{m};
-      const auto [known, added] = declared.try_emplace(name, help, names_of(labels));
+      [[maybe_unused]] const auto known = declared.try_emplace(name, help, names_of(labels)).first;
       assert(known->second == std::pair(help, names_of(labels)) && "metric declared twice in different ways");
     }
     return builder.Name(name).Help(help).Register(registry).Add(labels, args...);
