@@ -1,0 +1,34 @@
+"""One operator for all suites that break nothing, and the judge of every status that it writes."""
+
+import pytest
+
+from support.operator_process import OperatorProcess
+from support.status_oracle import StatusOracle
+
+
+@pytest.fixture(scope="session")
+def session_start(cluster):
+    """Where the audit log stood before the first operator."""
+    return cluster.audit.mark() if cluster.audit else None
+
+
+@pytest.fixture(scope="session")
+def operator(cluster, state, session_start):
+    """Resyncs so rarely that everything it does, it does because of an event."""
+    oracle = StatusOracle(cluster.kube)
+    operator = OperatorProcess(cluster, state / "operator", resync_interval="10h").start()
+    yield operator
+    operator.close()
+    oracle.stop()
+    assert oracle.judged > 0
+
+
+@pytest.fixture
+def audit(cluster):
+    if cluster.audit is None:
+        pytest.skip("needs the audit log of a cluster of its own")
+    return cluster.audit
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.module.__name__ == "test_rights")

@@ -1,0 +1,39 @@
+"""The operator's role is exactly what it does: nothing that it asks for is refused, and nothing that it may do is unused.
+
+What this module makes happens once more all that needs a right, so that it can be run alone. It looks at everything that
+the operator has asked for since the first of these tests, though, and so it comes last (see conftest.py).
+"""
+
+import pytest
+
+from support import rights
+from support.teams import everything, scheduled
+from support.waiting import eventually
+
+
+@pytest.fixture
+def all_done(kube, operator, teams):
+    teams.apply("rights", **everything(deletionPolicy={"children": "Orphan"}))
+    eventually(lambda: teams.ready("rights"))
+    for (kind, name), before in teams.children().items():  # a look at what has our name, to see whose it is: get
+        labels = before["metadata"]["labels"]
+        kube.merge(kind, teams.namespace, name, {"metadata": {"labels": None}})
+        eventually(lambda k=kind, n=name, wanted=labels: kube.get(k, teams.namespace, n)["metadata"].get("labels") == wanted)
+    teams.change("rights", runtime={"mode": "Shared"}, dependencyDiscovery=None)
+    eventually(lambda: len(teams.children()) == 1)
+    teams.change("rights", pipeline=None)
+    eventually(lambda: not teams.children())
+    teams.change("rights", pipeline=scheduled())
+    eventually(lambda: teams.ready("rights"))
+    teams.delete("rights")
+    eventually(lambda: not teams.all())
+
+
+def test_no_request_is_refused_and_no_right_unused(all_done, audit, session_start):
+    audit.quiet(audit.mark())
+    requests = audit.requests(session_start)
+    assert [str(r) for r in requests if r.forbidden] == []
+    used = rights.used(requests)
+    unused = rights.granted() - used - rights.INVISIBLE
+    assert sorted(right for right in unused if right[2] != rights.FALL_BACK) == []
+    assert sorted(used - rights.granted()) == []

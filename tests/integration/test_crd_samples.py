@@ -1,0 +1,86 @@
+"""Each rule of the schema, from both sides: the API server and the validator in C++ judge the same cases alike.
+
+The cases are in tests/crd/samples; its README says what they mean. The API server judges in a server-side dry run with
+strict field validation, the validator in `team-operator plan -f FILE`, whose exit status is 1 for a team that it refuses
+and whose standard error then has a line "FILE: TEAM: PATH: MESSAGE" for each field.
+"""
+
+import copy
+import pathlib
+
+import pytest
+import yaml
+
+from support.kube import ApiError
+from support.operator_process import run_operator
+from support.teams import team
+
+SAMPLES = pathlib.Path(__file__).parents[1] / "crd" / "samples"
+CASES = [
+    pytest.param(case, id=f"{file.stem}-{case['name'].replace(' ', '-')}")
+    for file in sorted(SAMPLES.glob("*.yaml"))
+    for case in yaml.safe_load(file.read_text())
+]
+IDENTITY = {"orgId": "acme", "teamNodeId": "checkout"}
+NAMESPACE = "samples"
+
+
+def manifest(case, spec):
+    obj = team(NAMESPACE, "sample")
+    obj["spec"] = copy.deepcopy(spec) if case.get("whole") else IDENTITY | copy.deepcopy(spec)
+    return obj
+
+
+@pytest.fixture(scope="module")
+def server(kube):
+    kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    yield kube
+    kube.delete("Namespace", None, NAMESPACE)
+
+
+def judge_by_server(server, case):
+    """The ApiError with which the change is refused, or None."""
+    strict = {"fieldValidation": "Strict", "dryRun": "All"}
+    try:
+        if "update" not in case:
+            server.create(manifest(case, case["spec"]), **strict)
+            return None
+        created = server.create(manifest(case, case["update"]["from"]), fieldValidation="Strict")
+        try:
+            after = manifest(case, case["update"]["to"])
+            after["metadata"]["resourceVersion"] = created["metadata"]["resourceVersion"]
+            server.call("PUT", server.path_of(after), after, query=strict)
+        finally:
+            server.delete("TeamProvisioning", NAMESPACE, "sample")
+    except ApiError as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_api_server_agrees(server, case):
+    refusal = judge_by_server(server, case)
+    if case["accept"]:
+        assert refusal is None, str(refusal)
+        return
+    assert refusal is not None, "accepted"
+    assert refusal.code in (400, 422), str(refusal)
+    if not refusal.causes:  # an unknown field
+        assert case["path"] in refusal.message and case.get("message", "") in refusal.message, refusal.message
+        return
+    about = [cause["message"] for cause in refusal.causes if cause["field"] == case["path"]]
+    assert about, f"nothing about {case['path']}: {refusal.causes}"
+    assert any(case.get("message", "") in message for message in about), about
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if "update" not in case.values[0]])
+def test_the_validator_agrees(tmp_path, case):
+    file = tmp_path / "team.yaml"
+    file.write_text(yaml.safe_dump(manifest(case, case["spec"]), allow_unicode=True))
+    done = run_operator("plan", "-f", str(file))
+    if case["accept"]:
+        assert done.returncode == 0, done.stderr
+        return
+    assert done.returncode == 1, f"exit {done.returncode}: {done.stdout}{done.stderr}"
+    prefix = f"{file}: {NAMESPACE}/sample: {case['path']}: "
+    assert any(prefix in line for line in done.stderr.splitlines()), f"nothing about {case['path']}:\n{done.stderr}"
