@@ -326,8 +326,7 @@ std::optional<Fingerprint> owned_fingerprint(json::View live, std::string_view f
   const json::View fields = owned_fields(live, field_manager);
   if (!fields.exists()) return std::nullopt;
   OwnedHasher hasher;
-  // An entry without any field is an apply that named nothing beyond the object's name.
-  const std::uint64_t hash = fields.size() == 0 ? Sum{}.finish(kObject) : hasher.hash(fields, live);
+  const std::uint64_t hash = hasher.hash(fields, live);
   return hasher.poisoned() ? kPoison : to_fingerprint(hash);
 }
 

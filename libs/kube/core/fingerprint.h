@@ -22,22 +22,24 @@ namespace tp::kube {
 // A configuration must be written as the server would print it, or its fingerprint never equals the live one
 // and every pass applies it again:
 //   - quantities, durations and times in canonical form ("1", not "1000m");
-//   - no null, and no zero value of a field that the server omits when empty ("", false, 0, {} and []; env
-//   with value ""
-//     is one): managedFields lists it, the live object lacks it;
-//   - no {} for a struct that gets defaults or fields of others (strategy: {}): managedFields says of it only
-//   "all of
-//     it is ours". An {} that stays one is fine (emptyDir: {}, podSelector: {}).
+//   - no null, and no zero value of a field that the server omits when empty ("", false, 0, {}, []; the value
+//     of an env entry is one): managedFields lists it, the live object lacks it;
+//   - what is replaced as a whole complete with its defaults: elements of atomic lists (the protocol of a
+//     NetworkPolicy's port) and atomic structs (apiVersion: v1 in a fieldRef);
+//   - no {} for a struct that gets defaults or others' fields (strategy: {}): managedFields says of it only
+//     "owned". An {} that stays one is fine (emptyDir: {}, podSelector: {}).
+//
 // Not made to withstand people who choose inputs to collide: they could only hide changes of their own team
-// from us.
+// from us. Values differ between machines of different byte order and are for memory only.
 using Fingerprint = std::uint64_t;
 
 // Of an apply configuration (the body that we would send).
 [[nodiscard]] Fingerprint fingerprint_of(const nlohmann::json& apply_configuration);
 
 // Of the part of the live object that `field_manager` owns through Apply on the main resource (no
-// subresource). Nothing when that manager has no such entry. A field that managedFields lists and the object
-// lacks makes the result differ from every desired fingerprint.
+// subresource). Nothing when that manager has no such entry; the server keeps none for an apply that names no
+// field. A field that managedFields lists and the object lacks makes the result differ from every desired
+// fingerprint.
 [[nodiscard]] std::optional<Fingerprint> owned_fingerprint(json::View live, std::string_view field_manager);
 
 }  // namespace tp::kube

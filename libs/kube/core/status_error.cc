@@ -24,6 +24,13 @@ bool has_cause(json::View status, std::string_view reason) noexcept {
   return false;
 }
 
+// How server-side apply says that the body does not fit the schema: as a 500 without a reason
+// (Kubernetes 1.37).
+bool misfit(json::View status) noexcept {
+  return status["reason"].text().empty() &&
+         status["message"].text().starts_with("failed to create typed patch object");
+}
+
 ErrorCode judge(std::int64_t http_code, json::View status) noexcept {
   switch (http_code) {
     case 400:
@@ -41,7 +48,7 @@ ErrorCode judge(std::int64_t http_code, json::View status) noexcept {
       return status["reason"].text() == "AlreadyExists" ? ErrorCode::AlreadyExists : ErrorCode::Conflict;
     case 410: return ErrorCode::Expired;
     case 429: return ErrorCode::ResourceExhausted;
-    case 500:
+    case 500: return misfit(status) ? ErrorCode::InvalidArgument : ErrorCode::Unavailable;
     case 502:
     case 503: return ErrorCode::Unavailable;
     // The same code means "too slow" and "this server has not yet seen that version". For the latter waiting
@@ -71,7 +78,7 @@ std::string printable(std::string_view text) {
 }
 
 Error make_error(std::int64_t http_code, json::View status) {
-  std::string message = std::to_string(http_code);
+  std::string message = http_code == 0 ? std::string{"no code"} : std::to_string(http_code);
   if (const auto reason = status["reason"].text(); !reason.empty()) {
     message.append(" ").append(cut(reason, kMaxForeignText));
   }

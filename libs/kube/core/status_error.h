@@ -13,8 +13,8 @@ namespace tp::kube {
 //   400, 405, 406, 413, 415, 422 InvalidArgument   401 Unauthenticated   404 NotFound   410 Expired
 //   403 PermissionDenied; FailedPrecondition when the cause is NamespaceTerminating
 //   409 AlreadyExists or Conflict by the Status' reason
-//   429 ResourceExhausted   500, 502, 503 Unavailable
-//   504 Unavailable; Expired when the cause is ResourceVersionTooLarge
+//   429 ResourceExhausted   500, 502, 503 Unavailable; InvalidArgument for the 500 of an apply whose body
+//   misfits the schema 504 Unavailable; Expired when the cause is ResourceVersionTooLarge
 // Other codes: Internal. retry_after from the Retry-After header, else from details.retryAfterSeconds.
 // The message is the Status' own (bounded to 1 KiB), prefixed with the code: "422 Invalid: …".
 [[nodiscard]] Error error_from_response(const http::Response& response);
