@@ -182,6 +182,9 @@ void Exchange::abandon() {
   {
     const MutexLock lock{m_};
     abandoned_ = true;
+    // A peer that is sending would otherwise wait on our closed window for a minute (Linux's FIN_WAIT2).
+    reset_on_close(socket_.get());
+    socket_ = {};
     piece_ = {};
     written = std::exchange(written_, std::nullopt);
   }

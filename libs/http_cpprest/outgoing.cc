@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <cpprest/containerstream.h>
 
@@ -64,8 +66,8 @@ web::http::http_request to_cpprest(const Request& request, const Outgoing& commo
   // First, because it sets a Content-Type of its own.
   if (!request.body.empty()) {
     // A copy: the caller may leave before cpprestsdk has read it.
-    out.set_body(concurrency::streams::bytestream::open_istream(std::string{request.body}),
-                 request.body.size());
+    std::vector<std::uint8_t> body{request.body.begin(), request.body.end()};
+    out.set_body(concurrency::streams::bytestream::open_istream(std::move(body)), request.body.size());
     out.headers().remove("Content-Type");
   }
   for (const auto& [name, value] : request.headers) out.headers().add(name, value);

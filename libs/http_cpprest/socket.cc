@@ -46,6 +46,11 @@ bool harden_socket(int fd, std::chrono::milliseconds user_timeout) noexcept {
 
 UniqueFd duplicate(int fd) noexcept { return UniqueFd{::fcntl(fd, F_DUPFD_CLOEXEC, 0)}; }
 
+void reset_on_close(int fd) noexcept {
+  const linger now{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);  // fails only where there is no connection to reset
+}
+
 bool is_stale(int fd) noexcept {
   char byte = 0;
   // Nothing to read, and not the end either (EAGAIN), is the one answer of a healthy idle connection.

@@ -33,6 +33,9 @@ class UniqueFd {
 // close-on-exec. Empty when there are no descriptors left.
 [[nodiscard]] UniqueFd duplicate(int fd) noexcept;
 
+// Makes the socket's last close tell the peer by RST that nothing more is wanted.
+void reset_on_close(int fd) noexcept;
+
 // Whether an idle HTTP connection can no longer be used: the peer has closed it, or has sent what nobody
 // asked for.
 [[nodiscard]] bool is_stale(int fd) noexcept;
