@@ -1,10 +1,13 @@
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/context.h"
 #include "base/result.h"
 #include "http/client.h"
@@ -12,16 +15,22 @@
 
 namespace tp::kube {
 
-// Talks to one API server over two HttpClients: one for unary calls, one for lists and watches, so that a slow stream never holds up
-// a write. Thread-safe. Adds nothing to the requests of kube/core but context; judges answers with error_from_response.
-// Nothing is retried here (a 401 apart, once, after the token source has been told): the work queue and the reflector
-// decide when to try again.
+// Talks to one API server over two HttpClients: one for unary calls, one for lists and watches, so that a
+// slow stream never holds up a write. Thread-safe. Sends the requests of kube/core as they are and judges the
+// answers with error_from_response; its errors begin with verb, resource and object: "patch deployments
+// team-a/agent: 409 …".
+//
+// Nothing is retried here but one thing: a request that was answered 401 is sent once more, because the HTTP
+// client has by then told its token source, which may have a newer token. When to try again otherwise is for
+// the work queue and the reflectors.
 class ApiClient {
  public:
-  // Called after each request with the HTTP status (0 when there was none) and the verb as RBAC names it; for metrics.
-  using Observer = std::function<void(std::string_view verb, const ResourceType& type, int status, std::chrono::nanoseconds took)>;
+  // Called after each request, on its thread, with the HTTP status (0 when there was no answer) and the verb
+  // as RBAC names it; for metrics. Of a stream `took` is the whole of it.
+  using Observer = std::function<void(
+      std::string_view verb, const ResourceType& type, int status, std::chrono::nanoseconds took)>;
 
-  // Both clients must outlive this.
+  // Clients and clock must outlive this.
   ApiClient(http::HttpClient& unary, http::HttpClient& streaming, const Clock& clock, Observer observer = {});
 
   struct Applied {
@@ -30,21 +39,35 @@ class ApiClient {
   };
 
   [[nodiscard]] Result<std::string> get(const Context& ctx, const ResourceType& type, const ObjectKey& key);
-  [[nodiscard]] Result<Applied> apply(const Context& ctx, const ResourceType& type, const ObjectKey& key, std::string body,
+  [[nodiscard]] Result<Applied> apply(const Context& ctx,
+                                      const ResourceType& type,
+                                      const ObjectKey& key,
+                                      std::string body,
                                       const ApplyQuery& query);
-  [[nodiscard]] Result<std::string> patch_json(const Context& ctx, const ResourceType& type, const ObjectKey& key,
-                                               std::string body, std::string_view field_manager);
-  [[nodiscard]] Status remove(const Context& ctx, const ResourceType& type, const ObjectKey& key, std::string_view uid,
+  [[nodiscard]] Result<std::string> patch_json(const Context& ctx,
+                                               const ResourceType& type,
+                                               const ObjectKey& key,
+                                               std::string body,
+                                               std::string_view field_manager);
+  // NotFound when it is gone already.
+  [[nodiscard]] Status remove(const Context& ctx,
+                              const ResourceType& type,
+                              const ObjectKey& key,
+                              std::string_view uid,
                               Propagation propagation = Propagation::Background);
 
-  // A list page or a watch, streamed. A status other than 200 becomes an Error (the body is read for it, bounded) and
-  // on_bytes is never called. `on_bytes` may end the stream with an Error.
+  // A list page or a watch, streamed. A status other than 200 becomes an Error (the body is read for it,
+  // bounded) and on_bytes is never called. `on_bytes` may end the stream with an Error, which is then the
+  // result as it is.
   using OnBytes = std::function<Status(std::string_view bytes)>;
-  [[nodiscard]] Status stream(const Context& ctx, std::string_view verb, const Selection& selection,
-                              const http::Request& request, const OnBytes& on_bytes);
+  [[nodiscard]] Status stream(const Context& ctx,
+                              std::string_view verb,
+                              const Selection& selection,
+                              const http::Request& request,
+                              const OnBytes& on_bytes);
 
-  // When a call last succeeded in reaching the server (any answer below 500), for whoever waits for its return: reflectors
-  // cut their backoff short with it. Returns a counter that grows with each success after a failure.
+  // A counter that grows when the server answers (anything below 500) after it did not: whoever waits for its
+  // return compares two readings.
   [[nodiscard]] std::uint64_t recoveries() const noexcept;
 
  private:

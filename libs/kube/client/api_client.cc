@@ -1,0 +1,179 @@
+#include "kube/client/api_client.h"
+
+#include <atomic>
+#include <cstddef>
+#include <utility>
+
+#include "kube/core/status_error.h"
+
+namespace tp::kube {
+namespace {
+
+constexpr int kUnauthorized = 401;
+
+// Of an answer that is an error: more than any Status that matters, and no way to fill our memory.
+constexpr std::size_t kMaxErrorBody = std::size_t{64} << 10U;
+
+bool is_success(int status) noexcept { return status >= 200 && status < 300; }
+
+// Hands on the body of a 200 and keeps that of any other answer.
+class Judge final : public http::ResponseSink {
+ public:
+  explicit Judge(const ApiClient::OnBytes& on_bytes) : on_bytes_(on_bytes) {}
+
+  Status on_head(int status, const http::Headers& headers) override {
+    answer_.status = status;
+    answer_.headers = headers;
+    return ok();
+  }
+
+  Status on_bytes(std::string_view bytes) override {
+    if (answer_.status == 200) return on_bytes_(bytes);
+    answer_.body.append(bytes.substr(0, kMaxErrorBody - answer_.body.size()));
+    if (answer_.body.size() < kMaxErrorBody) return ok();
+    return Error{ErrorCode::ResourceExhausted,
+                 "error body too long"};  // never seen: the status is what counts
+  }
+
+  // 0 until there is a head.
+  [[nodiscard]] const http::Response& answer() const noexcept { return answer_; }
+
+ private:
+  const ApiClient::OnBytes& on_bytes_;
+  http::Response answer_{.status = 0};
+};
+
+std::string describe(std::string_view verb, const ResourceType& type, const std::string& object) {
+  std::string text{verb};
+  text.append(" ").append(type.plural);
+  if (!object.empty()) text.append(" ").append(object);
+  return text;
+}
+
+}  // namespace
+
+struct ApiClient::Impl {
+  http::HttpClient& unary;
+  http::HttpClient& streaming;
+  const Clock& clock;
+  const Observer observer;
+  std::atomic<bool> away{false};
+  std::atomic<std::uint64_t> recoveries{0};
+
+  void note(
+      std::string_view verb, const ResourceType& type, int status, SteadyTime since, const Error* error) {
+    if (observer) observer(verb, type, status, clock.now() - since);
+    if (status > 0 && status < 500) {
+      // Counted once for each time away, whoever of several threads sees the return.
+      if (away.load(std::memory_order_relaxed) && away.exchange(false)) recoveries.fetch_add(1);
+    } else if (error == nullptr || error->code != ErrorCode::Cancelled) {
+      away.store(true);
+    }
+  }
+
+  Result<http::Response> send_once(const Context& ctx,
+                                   std::string_view verb,
+                                   const ResourceType& type,
+                                   const http::Request& request) {
+    const SteadyTime since = clock.now();
+    Result<http::Response> response = unary.send(ctx, request);
+    note(verb, type, response ? response->status : 0, since, response ? nullptr : &response.error());
+    return response;
+  }
+
+  Result<http::Response> send(const Context& ctx,
+                              std::string_view verb,
+                              const ResourceType& type,
+                              const ObjectKey& key,
+                              const http::Request& request) {
+    Result<http::Response> response = send_once(ctx, verb, type, request);
+    if (response && response->status == kUnauthorized) response = send_once(ctx, verb, type, request);
+    if (!response) return std::move(response).error().wrap(describe(verb, type, key.str()));
+    if (!is_success(response->status)) {
+      return error_from_response(*response).wrap(describe(verb, type, key.str()));
+    }
+    return response;
+  }
+
+  // The answer's status and headers, and its body unless that went to on_bytes.
+  Status stream_once(const Context& ctx,
+                     std::string_view verb,
+                     const ResourceType& type,
+                     const http::Request& request,
+                     Judge& judge) {
+    const SteadyTime since = clock.now();
+    Status status = streaming.stream(ctx, request, judge);
+    note(verb, type, judge.answer().status, since, status ? nullptr : &status.error());
+    return status;
+  }
+};
+
+ApiClient::ApiClient(http::HttpClient& unary,
+                     http::HttpClient& streaming,
+                     const Clock& clock,
+                     Observer observer)
+    : impl_(new Impl{unary, streaming, clock, std::move(observer)}) {}
+
+Result<std::string> ApiClient::get(const Context& ctx, const ResourceType& type, const ObjectKey& key) {
+  TP_ASSIGN_OR_RETURN(http::Response response, impl_->send(ctx, "get", type, key, get_request(type, key)));
+  return std::move(response.body);
+}
+
+Result<ApiClient::Applied> ApiClient::apply(const Context& ctx,
+                                            const ResourceType& type,
+                                            const ObjectKey& key,
+                                            std::string body,
+                                            const ApplyQuery& query) {
+  const http::Request request = apply_request(type, key, std::move(body), query);
+  TP_ASSIGN_OR_RETURN(http::Response response, impl_->send(ctx, "patch", type, key, request));
+  return Applied{std::move(response.body), response.status == 201};
+}
+
+Result<std::string> ApiClient::patch_json(const Context& ctx,
+                                          const ResourceType& type,
+                                          const ObjectKey& key,
+                                          std::string body,
+                                          std::string_view field_manager) {
+  const http::Request request = json_patch_request(type, key, std::move(body), field_manager);
+  TP_ASSIGN_OR_RETURN(http::Response response, impl_->send(ctx, "patch", type, key, request));
+  return std::move(response.body);
+}
+
+Status ApiClient::remove(const Context& ctx,
+                         const ResourceType& type,
+                         const ObjectKey& key,
+                         std::string_view uid,
+                         Propagation propagation) {
+  TP_TRY(impl_->send(ctx, "delete", type, key, delete_request(type, key, uid, propagation)));
+  return ok();
+}
+
+Status ApiClient::stream(const Context& ctx,
+                         std::string_view verb,
+                         const Selection& selection,
+                         const http::Request& request,
+                         const OnBytes& on_bytes) {
+  // An error of on_bytes is its caller's own and comes back unchanged; one of the exchange says what was
+  // asked.
+  bool ended_by_caller = false;
+  const OnBytes remember = [&](std::string_view bytes) {
+    Status status = on_bytes(bytes);
+    ended_by_caller = !status;
+    return status;
+  };
+  for (int attempt = 0;; ++attempt) {
+    Judge judge{remember};
+    Status status = impl_->stream_once(ctx, verb, selection.type, request, judge);
+    const http::Response& answer = judge.answer();
+    if (answer.status == kUnauthorized && attempt == 0) continue;
+    if (answer.status == 200 && (status || ended_by_caller)) return status;
+    const std::string what = describe(verb, selection.type, selection.ns);
+    if (answer.status != 0 && answer.status != 200) return error_from_response(answer).wrap(what);
+    if (status) return Error{ErrorCode::Unavailable, what + ": no answer"};
+    return std::move(status).error().wrap(what);
+  }
+}
+
+std::uint64_t ApiClient::recoveries() const noexcept { return impl_->recoveries.load(); }
+
+}  // namespace tp::kube
