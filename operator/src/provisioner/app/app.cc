@@ -82,8 +82,11 @@ class App {
         log_.named("controller"), registry_);
     controller_->start();
     log_.info("caches are synced; reconciling", {{"teams", caches_.team_count()}, {"workers", options_.workers}});
-    const MutexLock lock{m_};
-    synced_.wait(m_, std::move(stop), [] { return false; });
+    {
+      const MutexLock lock{m_};
+      synced_.wait(m_, std::move(stop), [] { return false; });
+    }
+    controller_->stop();
   }
 
  private:

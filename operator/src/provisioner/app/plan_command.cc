@@ -8,6 +8,7 @@
 
 #include "domain/manifest.h"
 #include "domain/parse_team.h"
+#include "domain/yaml_text.h"
 #include "json/parse.h"
 #include "provisioner/reconcile/plan.h"
 
@@ -30,9 +31,9 @@ struct Objects {
   void operator()(const ApplyChild& action) { all.push_back(action.object); }
 };
 
-Result<domain::ParsedTeam> read_team(const Json& manifest, const std::string& default_namespace) {
+Result<domain::ParsedTeam> read_team(const domain::Manifest& manifest, const std::string& default_namespace) {
   json::Document document;
-  TP_TRY(document.parse(json::dump(manifest)));
+  TP_TRY(document.parse(json::dump(manifest.value)));
   TP_ASSIGN_OR_RETURN(domain::ParsedTeam parsed, domain::parse_team(document.root(), true));
   if (parsed.team.meta.key.ns.empty()) parsed.team.meta.key.ns = default_namespace;
   parsed.team.meta.uid = kUnknownUid;
@@ -54,12 +55,12 @@ std::string render(const domain::TeamProvisioning& team, const Plan& plan) {
 }  // namespace
 
 Result<std::string> plan_file(const PlanOptions& options) {
-  TP_ASSIGN_OR_RETURN(const std::vector<Json> manifests, domain::read_manifests(options.file));
+  TP_ASSIGN_OR_RETURN(const std::vector<domain::Manifest> manifests, domain::load_manifests(options.file));
   std::string text;
   std::string problems;
-  for (const Json& manifest : manifests) {
+  for (const domain::Manifest& manifest : manifests) {
     auto parsed = read_team(manifest, options.ns);
-    if (!parsed) return std::move(parsed).error().wrap(options.file);
+    if (!parsed) return std::move(parsed).error().wrap(options.file + ": line " + std::to_string(manifest.line));
     auto errors = parsed->errors;
     const auto policy = check_policy(parsed->team, options.build);
     errors.insert(errors.end(), policy.begin(), policy.end());

@@ -140,6 +140,12 @@ std::vector<TeamPointer> Caches::owners_of(const Child& child) const {
   return partition_of(child.meta.key.ns).teams.find(owner_key(child.meta.key.ns, child.org_label, child.team_label));
 }
 
+std::size_t Caches::team_count() const {
+  std::size_t count = 0;
+  for (const auto& partition : partitions_) count += partition->teams.size();
+  return count;
+}
+
 std::vector<TeamPointer> Caches::teams_in(const std::string& ns) const {
   std::vector<TeamPointer> result;
   partition_of(ns).teams.each([&](const TeamPointer& team) {

@@ -55,6 +55,7 @@ class Caches {
   [[nodiscard]] std::vector<TeamPointer> namesakes(const domain::TeamProvisioning& team) const;
   // The resources whose children carry these labels.
   [[nodiscard]] std::vector<TeamPointer> owners_of(const Child& child) const;
+  [[nodiscard]] std::size_t team_count() const;
   // Every team of a namespace.
   [[nodiscard]] std::vector<TeamPointer> teams_in(const std::string& ns) const;
 
