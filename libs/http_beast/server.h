@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/context.h"
+#include "base/result.h"
+#include "http/server.h"
+#include "log/log.h"
+
+namespace tp::http {
+
+// An HTTP/1.1 listener for untrusted peers. One thread does all I/O; `limits.handlers` threads run the
+// handlers, so a slow handler delays requests and never connections.
+//
+// Every limit of ServerLimits is enforced, and a request that could be read in two ways is refused with 400
+// and its connection closed: Content-Length beside Transfer-Encoding, either of them twice, a coding other
+// than "chunked" (501), not exactly one Host. Trailers are read and dropped. Header values of an answer that
+// are not valid make it a 500. Connection, Content-Length, Transfer-Encoding and Date of an answer are the
+// server's own.
+//
+// Thread-safe. Sockets are close-on-exec.
+class Server {
+ public:
+  // Listens on `bind_address` (http/address.h) and serves `routes` until it is destroyed. InvalidArgument for
+  // a bad address, Unavailable when the system refuses (address in use, privileged port). What `log` writes
+  // to must outlive the Server.
+  [[nodiscard]] static Result<std::unique_ptr<Server>> start(const std::string& bind_address,
+                                                             Routes routes,
+                                                             const ServerLimits& limits,
+                                                             log::Logger log);
+
+  // Stops hard: connections are cut, and what handlers still return is dropped. Waits for handlers that run.
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // The port that it listens on, also when 0 was asked for.
+  [[nodiscard]] std::uint16_t port() const noexcept;
+
+  // Stops accepting, lets requests in flight be answered (with `Connection: close`), then closes idle
+  // connections, and returns when none is left. DeadlineExceeded or Cancelled when that did not happen in
+  // time; the destructor cuts the rest. Telling the load balancer first (readiness) is the caller's business.
+  // Cannot be undone.
+  [[nodiscard]] Status drain(const Context& ctx);
+
+ private:
+  class Impl;
+  explicit Server(std::unique_ptr<Impl> impl);
+
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tp::http
