@@ -17,17 +17,17 @@ constexpr std::array<std::string_view, 4> kResults{"success", "error", "requeue"
 
 // controller-runtime's (pkg/internal/controller/metrics).
 const std::vector<double>& reconcile_buckets() {
-  static const std::vector<double> buckets{0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3,  0.35,
-                                           0.4,   0.45, 0.5,   0.6,  0.7, 0.8,  0.9, 1,    1.25, 1.5,
-                                           1.75,  2,    2.5,   3,    3.5, 4,    4.5, 5,    6,    7,
-                                           8,     9,    10,    15,   20,  25,   30,  40,   50,   60};
-  return buckets;
+  static const std::vector<double> kBuckets{0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3,  0.35,
+                                            0.4,   0.45, 0.5,   0.6,  0.7, 0.8,  0.9, 1,    1.25, 1.5,
+                                            1.75,  2,    2.5,   3,    3.5, 4,    4.5, 5,    6,    7,
+                                            8,     9,    10,    15,   20,  25,   30,  40,   50,   60};
+  return kBuckets;
 }
 
 // Its workqueue metrics: twelve from 10 ns, each ten times the one before.
 const std::vector<double>& queue_buckets() {
-  static const std::vector<double> buckets{1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 100, 1000};
-  return buckets;
+  static const std::vector<double> kBuckets{1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 100, 1000};
+  return kBuckets;
 }
 
 double seconds(std::chrono::nanoseconds time) { return std::chrono::duration<double>(time).count(); }
@@ -159,7 +159,7 @@ Controller::Controller(std::string name,
                        const ControllerOptions& options,
                        const Clock& clock,
                        Rng& rng,
-                       log::Logger logger,
+                       const log::Logger& logger,
                        metrics::Registry& registry)
     : name_(std::move(name)),
       queue_(queue),

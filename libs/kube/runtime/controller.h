@@ -57,7 +57,7 @@ class Controller {
              const ControllerOptions& options,
              const Clock& clock,
              Rng& rng,
-             log::Logger logger,
+             const log::Logger& logger,
              metrics::Registry& registry);
   // stop(0 s).
   ~Controller();

@@ -37,7 +37,7 @@ Reflector::Reflector(ApiClient& api,
                      Recovery& recovery,
                      const Clock& clock,
                      Rng& rng,
-                     log::Logger logger,
+                     const log::Logger& logger,
                      metrics::Registry& registry,
                      const ReflectorOptions& options)
     : api_(api),

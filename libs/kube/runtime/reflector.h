@@ -55,7 +55,7 @@ class Reflector {
             Recovery& recovery,
             const Clock& clock,
             Rng& rng,
-            log::Logger logger,
+            const log::Logger& logger,
             metrics::Registry& registry,
             const ReflectorOptions& options = {});
   ~Reflector();

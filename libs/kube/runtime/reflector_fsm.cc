@@ -1,6 +1,7 @@
 #include "kube/runtime/reflector_fsm.h"
 
 #include <algorithm>
+#include <compare>
 #include <utility>
 
 #include "kube/core/resource.h"
@@ -33,7 +34,7 @@ ReflectorFsm::Verdict ReflectorFsm::event(WatchEventType type,
     phase_ = Phase::Following;
     return Verdict::Complete;
   }
-  if (compare_resource_versions(resource_version, resource_version_) < 0) {
+  if (std::is_lt(compare_resource_versions(resource_version, resource_version_))) {
     went_back_ = true;
     return Verdict::WentBack;
   }
@@ -56,7 +57,8 @@ Action ReflectorFsm::stream_done(SteadyTime now) {
 }
 
 Action ReflectorFsm::probe_done(std::string_view resource_version, SteadyTime now) {
-  if (compare_resource_versions(resource_version, resource_version_) < 0) return list(Reason::WentBack, now);
+  if (std::is_lt(compare_resource_versions(resource_version, resource_version_)))
+    return list(Reason::WentBack, now);
   return follow(now);
 }
 

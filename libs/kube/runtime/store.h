@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <functional>
 #include <map>
 #include <memory>
@@ -109,9 +110,10 @@ class Store final : public Collection {
   };
   using Changes = std::vector<Change>;
   struct OlderFirst {
-    using is_transparent = void;
+    using is_transparent =
+        void;  // NOLINT(readability-identifier-naming): the name that std::multimap looks for
     bool operator()(std::string_view a, std::string_view b) const noexcept {
-      return compare_resource_versions(a, b) < 0;
+      return std::is_lt(compare_resource_versions(a, b));
     }
   };
 

@@ -2,6 +2,7 @@
 
 // Definitions of kube/runtime/store.h; include that.
 
+#include <compare>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -59,9 +60,9 @@ auto Store<T>::observe_write(json::View object) -> Result<Pointer> {
   const Pointer before = stored(next.meta.key);
   const std::string& version = next.meta.resource_version;
   const bool newer_than_stored =
-      !before || compare_resource_versions(version, before->meta.resource_version) > 0;
+      !before || std::is_gt(compare_resource_versions(version, before->meta.resource_version));
   // A write that changed nothing is answered with the version that is stored; it has no event either.
-  if (!newer_than_stored || compare_resource_versions(version, stream_version_) <= 0) return before;
+  if (!newer_than_stored || std::is_lteq(compare_resource_versions(version, stream_version_))) return before;
   own_writes_.emplace(version, next.meta.key);
   auto after = std::make_shared<const T>(std::move(next));
   set(before, after);
@@ -97,7 +98,7 @@ void Store<T>::end_replace(std::string_view resource_version) {
     const MutexLock lock{m_};
     // Own writes newer than the listing survive it, as it says nothing about them. After a restore none does:
     // their versions belong to a history that is gone.
-    const bool went_back = compare_resource_versions(resource_version, stream_version_) < 0;
+    const bool went_back = std::is_lt(compare_resource_versions(resource_version, stream_version_));
     const auto passed = went_back ? own_writes_.end() : own_writes_.upper_bound(resource_version);
     const std::vector<std::pair<std::string, ObjectKey>> told{own_writes_.begin(), passed};
     own_writes_.erase(own_writes_.begin(), passed);
@@ -168,7 +169,8 @@ Status Store<T>::remove(json::View object) {
     // The event carries the version of the deletion. What is newer is another incarnation, or the same object
     // after a write of ours that made it match the selector again.
     const Pointer before = stored(meta.key);
-    if (before && compare_resource_versions(before->meta.resource_version, meta.resource_version) > 0) {
+    if (before &&
+        std::is_gt(compare_resource_versions(before->meta.resource_version, meta.resource_version))) {
       overtaken(before, meta.resource_version, changes);
     } else {
       erase(meta.key, changes);
@@ -210,7 +212,8 @@ void Store<T>::listed(T object, Changes& changes) {
   listed_.insert(key);
   contested_.erase(key);
   const Pointer before = stored(key);
-  if (!before || compare_resource_versions(object.meta.resource_version, before->meta.resource_version) > 0) {
+  if (!before ||
+      std::is_gt(compare_resource_versions(object.meta.resource_version, before->meta.resource_version))) {
     replace(std::move(object), changes);
   } else if (!(object == *before)) {
     contested_.insert_or_assign(key, std::move(object));
@@ -222,7 +225,7 @@ void Store<T>::streamed(T object, Changes& changes) {
   const ObjectKey key = object.meta.key;
   const std::string version = object.meta.resource_version;
   const Pointer before = stored(key);
-  if (!before || compare_resource_versions(version, before->meta.resource_version) > 0) {
+  if (!before || std::is_gt(compare_resource_versions(version, before->meta.resource_version))) {
     // A deletion cannot be taken back; an event from before our delete must not undo observe_delete()'s mark.
     if (before && before->meta.deleting && before->meta.uid == object.meta.uid) object.meta.deleting = true;
     replace(std::move(object), changes);
@@ -245,7 +248,7 @@ void Store<T>::overtaken(const Pointer& object, std::string_view version, Change
 // The stream has come to `version`, which is that of an event about `shown` (null: of a bookmark).
 template <class T>
 void Store<T>::advance(std::string_view version, const ObjectKey* shown, Changes& changes) {
-  if (compare_resource_versions(version, stream_version_) <= 0) return;
+  if (std::is_lteq(compare_resource_versions(version, stream_version_))) return;
   stream_version_ = version;
   const auto passed = own_writes_.upper_bound(version);
   for (auto it = own_writes_.begin(); it != passed; it = own_writes_.erase(it)) {
