@@ -142,13 +142,17 @@ struct Executor::Run {
   Status update(const ApplyChild& action) {
     Json body = action.object;
     body["metadata"]["uid"] = action.uid;
-    Status sent = send(action, body);
+    const Status sent = send(action, body);
     if (sent || (!is_taken(sent.error().code) && sent.error().code != ErrorCode::InvalidArgument)) return sent;
     // The same answers (409, 422) mean that the object is gone, or another: only a look tells.
     const auto live = read(info(action.slot).type, key_of(body));
     const bool still_there = live && live->at("metadata").value("uid", "") == action.uid;
-    if (still_there) return sent;
-    return outdated(describe(Action{action}));
+    if (!still_there) return outdated(describe(Action{action}));
+    if (action.adopt || sent.error().code != ErrorCode::InvalidArgument) return sent;
+    // What somebody added by hand may not go together with what we apply (a second Service port of the same name). Then it
+    // has to go, and for that it must be ours first.
+    TP_TRY(take_over(action));
+    return send(action, body);
   }
 
   // Something has the name that we wanted to create. Ours (its labels were stripped, so no watch shows it), or a stranger?

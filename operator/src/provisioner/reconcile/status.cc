@@ -87,8 +87,9 @@ class StatusBuilder {
     if (!plan_.wants(Slot::AgentDeployment)) return std::nullopt;
     switch (rollout_of(deployment_)) {
       case Rollout::Absent:
-      case Rollout::Progressing: return Verdict{"Progressing", "the agent's roll-out is under way"};
-      case Rollout::Unavailable: return Verdict{"Progressing", "waiting for the agent's pods to be ready"};
+      case Rollout::Progressing:
+      // One text for every step of a roll-out: each other text would be another write of the status.
+      case Rollout::Unavailable: return Verdict{"Progressing", "waiting until all agent replicas are of the newest revision and ready"};
       case Rollout::Failed:
       case Rollout::Complete: return std::nullopt;
     }
