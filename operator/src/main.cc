@@ -32,7 +32,7 @@ constexpr std::string_view kHelp = R"(team-operator makes a cluster match its Te
   team-operator run         watch and reconcile
   team-operator plan -f F   print what would be done for the teams of a file, without a cluster
   team-operator version     print the version
-  team-operator docs        print all flags as Markdown
+  team-operator docs        print docs/configuration.md
 
 "team-operator COMMAND --help" explains a command's flags.
 )";
@@ -92,8 +92,8 @@ int run(std::span<const char* const> args) {
     print(stdout, table.help());
     return kDone;
   }
-  if (const auto sized = tp::http::init_client_threads(kClientThreads); !sized) return complain(sized.error(), kFailed);
   const Signals signals;
+  if (const auto sized = tp::http::init_client_threads(kClientThreads); !sized) return complain(sized.error(), kFailed);
   const tp::SystemClock clock;
   tp::log::Sink sink{clock, STDERR_FILENO, options.log_level, options.log_format};
   const auto ran = tp::provisioner::run_operator(options, signals.stop(), sink);
@@ -118,6 +118,10 @@ int plan(std::span<const char* const> args) {
 int docs() {
   tp::provisioner::RunOptions run_options;
   tp::provisioner::PlanOptions plan_options;
+  print(stdout,
+        "# Configuration\n\n"
+        "Each setting is taken from the flag, else from the environment variable, else it is the default. This file is the output of\n"
+        "`team-operator docs`; a test compares them.\n\n");
   print(stdout, "## team-operator run\n\n" + tp::provisioner::run_table(run_options).markdown() +
                     "\n## team-operator plan\n\n" + tp::provisioner::plan_table(plan_options).markdown());
   return kDone;
