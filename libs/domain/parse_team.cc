@@ -1,0 +1,276 @@
+#include "domain/parse_team.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "domain/quantity.h"
+#include "domain/team_schema.h"
+#include "kube/core/text.h"
+
+namespace tp::domain {
+namespace {
+
+using json::Type;
+using json::View;
+
+constexpr std::size_t kDescribed = 5;
+// maxLength of status.lastHandledReconcileAt, where the annotation is echoed: a longer one could never be,
+// and the status could not be written at all.
+constexpr std::size_t kMaxRequestedAt = 256;
+
+bool is_at_or_under(std::string_view error, std::string_view path) {
+  return error.substr(0, path.size()) == path &&
+         (error.size() == path.size() || error[path.size()] == '.' || error[path.size()] == '[');
+}
+
+// Reads members of an object that has been checked; what has an error reads as absent. Texts are built, not
+// assigned: an assigned std::string keeps up to twice its size.
+class FieldReader {
+ public:
+  FieldReader(const Schema& schema, View object, std::string path, const std::vector<FieldError>& errors)
+      : schema_(schema), object_(object), path_(std::move(path)), errors_(errors) {}
+
+  [[nodiscard]] bool exists() const noexcept { return object_.is(Type::Object); }
+
+  [[nodiscard]] std::string text(std::string_view name) const { return std::string{value(name).text()}; }
+  [[nodiscard]] std::optional<bool> boolean(std::string_view name) const { return value(name).boolean(); }
+  [[nodiscard]] std::int64_t number(std::string_view name, std::int64_t fallback) const {
+    return whole_number(value(name)).value_or(fallback);
+  }
+  // A part that is passed on; null when absent, and when empty where empty means absent.
+  [[nodiscard]] nlohmann::json part(std::string_view name) const {
+    const View found = value(name);
+    if (!found) return nullptr;
+    const Schema& schema = schema_of(name);
+    nlohmann::json copied = copy(schema, found);
+    if (copied.empty() && schema.type != SchemaType::Object) return nullptr;
+    return copied;
+  }
+  // The member if nothing is wrong with it, down to its leaves.
+  [[nodiscard]] View value(std::string_view name) const {
+    if (!errors_.empty()) {
+      const std::string path = path_ + "." + std::string{name};
+      if (std::any_of(errors_.begin(), errors_.end(),
+                      [&](const FieldError& error) { return is_at_or_under(error.path, path); })) {
+        return {};
+      }
+    }
+    return member(object_, name);
+  }
+  // The member as an object, whatever is wrong further down.
+  [[nodiscard]] FieldReader object(std::string_view name) const {
+    return {schema_of(name), member(object_, name), errors_.empty() ? "" : path_ + "." + std::string{name},
+            errors_};
+  }
+
+ private:
+  [[nodiscard]] const Schema& schema_of(std::string_view name) const {
+    return *std::find_if(schema_.properties.begin(), schema_.properties.end(), [&](const Property& property) {
+              return property.name == name;
+            })->schema;
+  }
+
+  const Schema& schema_;
+  View object_;
+  std::string path_;
+  const std::vector<FieldError>& errors_;
+};
+
+Resources read_resources(const FieldReader& parent) {
+  Resources resources = parent.part("resources");
+  for (nlohmann::json& amounts : resources) {
+    for (nlohmann::json& amount : amounts) {
+      const std::string text = amount.is_string() ? amount.get<std::string>() : amount.dump();
+      if (const auto quantity = Quantity::parse(text)) amount = quantity->canonical();
+    }
+  }
+  return resources;
+}
+
+Pipeline read_pipeline(const FieldReader& fields) {
+  return {.schedule = fields.text("schedule"),
+          .time_zone = fields.text("timeZone"),
+          .suspend = fields.boolean("suspend").value_or(false),
+          .image = fields.text("image"),
+          .resources = read_resources(fields)};
+}
+
+DependencyDiscovery read_discovery(const FieldReader& fields) {
+  return {.enabled = fields.boolean("enabled").value_or(true),
+          .schedule = fields.text("schedule"),
+          .image = fields.text("image"),
+          .resources = read_resources(fields)};
+}
+
+std::vector<EnvVar> read_env(View list) {
+  std::vector<EnvVar> env;
+  env.reserve(list.size());
+  list.each([&](View item) {
+    const View reference = member(member(item, "valueFrom"), "secretKeyRef");
+    env.push_back(EnvVar{.name = std::string{item["name"].text()},
+                         .value = std::string{item["value"].text()},
+                         .secret_name = std::string{reference["name"].text()},
+                         .secret_key = std::string{reference["key"].text()},
+                         .optional = reference["optional"].boolean().value_or(false)});
+  });
+  return env;
+}
+
+std::shared_ptr<const DedicatedRuntime> read_dedicated(const FieldReader& fields) {
+  if (!fields.exists()) return nullptr;
+  const DedicatedRuntime defaults;
+  return std::make_shared<const DedicatedRuntime>(
+      DedicatedRuntime{.replicas = fields.number("replicas", defaults.replicas),
+                       .resources = read_resources(fields),
+                       .image = fields.text("image"),
+                       .container_port = fields.number("containerPort", defaults.container_port),
+                       .env = read_env(fields.value("env")),
+                       .node_selector = fields.part("nodeSelector"),
+                       .tolerations = fields.part("tolerations"),
+                       .affinity = fields.part("affinity"),
+                       .topology_spread = fields.part("topologySpread"),
+                       .priority_class_name = fields.text("priorityClassName"),
+                       .disruption_budget = fields.part("disruptionBudget"),
+                       .network_isolation = fields.text("networkIsolation") == "Enabled"});
+}
+
+TeamSpec read_spec(const FieldReader& fields) {
+  const FieldReader pipeline = fields.object("pipeline");
+  const FieldReader discovery = fields.object("dependencyDiscovery");
+  const FieldReader runtime = fields.object("runtime");
+  TeamSpec spec;
+  spec.org_id = fields.text("orgId");
+  spec.team_node_id = fields.text("teamNodeId");
+  if (pipeline.exists()) spec.pipeline = read_pipeline(pipeline);
+  if (discovery.exists()) spec.dependency_discovery = read_discovery(discovery);
+  if (runtime.text("mode") == "Dedicated") spec.mode = RuntimeMode::Dedicated;
+  spec.dedicated = read_dedicated(runtime.object("dedicated"));
+  if (fields.object("deletionPolicy").text("children") == "Orphan") spec.children = ChildrenPolicy::Orphan;
+  spec.suspend = fields.boolean("suspend").value_or(false);
+  return spec;
+}
+
+std::vector<InventoryEntry> read_inventory(View list) {
+  std::vector<InventoryEntry> inventory;
+  inventory.reserve(list.size());
+  list.each([&](View item) {
+    std::string api_version{item["group"].text()};
+    if (!api_version.empty()) api_version += '/';
+    api_version += item["version"].text();
+    inventory.push_back(InventoryEntry{.api_version = std::move(api_version),
+                                       .kind = std::string{item["kind"].text()},
+                                       .name = std::string{item["name"].text()},
+                                       .uid = std::string{item["uid"].text()}});
+  });
+  std::sort(inventory.begin(), inventory.end());
+  return inventory;
+}
+
+// Only we write it, behind the schema of the status: it is read without being checked.
+TeamStatus read_status(View status) {
+  return {.observed_generation = status["observedGeneration"].integer().value_or(-1),
+          .conditions = kube::read_conditions(status["conditions"]),
+          .service_url = std::string{status["serviceUrl"].text()},
+          .last_handled_reconcile_at = std::string{status["lastHandledReconcileAt"].text()},
+          .inventory = read_inventory(status["inventory"])};
+}
+
+Result<kube::ObjectMeta> read_manifest_meta(View object) {
+  const View metadata = object["metadata"];
+  kube::ObjectMeta meta;
+  meta.key = {std::string{metadata["namespace"].text()}, std::string{metadata["name"].text()}};
+  if (meta.key.name.empty()) return Error{ErrorCode::InvalidArgument, "metadata.name is missing"};
+  meta.uid = std::string{metadata["uid"].text()};
+  meta.resource_version = std::string{metadata["resourceVersion"].text()};
+  meta.generation = metadata["generation"].integer().value_or(0);
+  return meta;
+}
+
+// Items of a list need not repeat their kind; manifests have to state it.
+Status check_kind(View object, bool manifest) {
+  const std::string api_version = kTeamProvisionings.api_version();
+  const auto is = [&](std::string_view field, std::string_view wanted) {
+    const View value = member(object, field);
+    return value ? value.text() == wanted : !manifest;
+  };
+  if (is("apiVersion", api_version) && is("kind", kTeamProvisionings.kind)) return ok();
+  const auto shown = [&](std::string_view field) {
+    const std::string_view text = object[field].text();
+    return text.empty() ? std::string{"nothing"} : std::string{kube::cut(text, 64)};
+  };
+  return Error{ErrorCode::InvalidArgument, "must be a " + std::string{kTeamProvisionings.kind} + " of " +
+                                               api_version + "; kind is " + shown("kind") +
+                                               ", apiVersion is " + shown("apiVersion")};
+}
+
+int finalizer_index(View finalizers) {
+  int index = 0;
+  for (View item = finalizers.first(); item; item = item.next(), ++index) {
+    if (item.text() == kFinalizer) return index;
+  }
+  return -1;
+}
+
+nlohmann::json entry_to_json(const InventoryEntry& entry) {
+  nlohmann::json json{{"kind", entry.kind}, {"name", entry.name}, {"uid", entry.uid}};
+  const std::size_t slash = entry.api_version.find('/');
+  if (slash == std::string::npos) {
+    json["version"] = entry.api_version;
+  } else {
+    json["group"] = entry.api_version.substr(0, slash);
+    json["version"] = entry.api_version.substr(slash + 1);
+  }
+  return json;
+}
+
+}  // namespace
+
+std::string describe(const std::vector<FieldError>& errors) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(errors.size(), kDescribed); ++i) {
+    text.append(i == 0 ? "" : "; ").append(errors[i].path).append(": ").append(errors[i].message);
+  }
+  if (errors.size() > kDescribed) text += "; and " + std::to_string(errors.size() - kDescribed) + " more";
+  return text;
+}
+
+Result<ParsedTeam> parse_team(View object, bool manifest) {
+  if (!object.is(Type::Object)) return Error{ErrorCode::InvalidArgument, "not an object"};
+  TP_TRY(check_kind(object, manifest));
+  TP_ASSIGN_OR_RETURN(kube::ObjectMeta meta, manifest ? read_manifest_meta(object) : kube::read_meta(object));
+
+  ParsedTeam parsed;
+  parsed.errors = check(team_schema(), object, "");
+  TeamProvisioning& team = parsed.team;
+  team.meta = std::move(meta);
+  const View metadata = object["metadata"];
+  team.finalizer_index = finalizer_index(metadata["finalizers"]);
+  team.requested_at = std::string{kube::cut(metadata["annotations"][kRequestedAt].text(), kMaxRequestedAt)};
+  const Schema& spec = *std::find_if(team_schema().properties.begin(), team_schema().properties.end(),
+                                     [](const Property& property) { return property.name == "spec"; })
+                            ->schema;
+  team.spec = read_spec(FieldReader{spec, object["spec"], "spec", parsed.errors});
+  team.status = read_status(object["status"]);
+  return parsed;
+}
+
+nlohmann::json status_to_json(const TeamStatus& status) {
+  nlohmann::json json{{"observedGeneration", status.observed_generation},
+                      {"conditions", kube::to_json(status.conditions)}};
+  if (!status.service_url.empty()) json["serviceUrl"] = status.service_url;
+  if (!status.last_handled_reconcile_at.empty())
+    json["lastHandledReconcileAt"] = status.last_handled_reconcile_at;
+  nlohmann::json inventory = nlohmann::json::array();
+  for (const InventoryEntry& entry : status.inventory) inventory.push_back(entry_to_json(entry));
+  if (!inventory.empty()) json["inventory"] = std::move(inventory);
+  return json;
+}
+
+}  // namespace tp::domain

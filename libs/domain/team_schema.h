@@ -1,0 +1,12 @@
+#pragma once
+
+#include "domain/schema.h"
+
+namespace tp::domain {
+
+// The schema of a whole TeamProvisioning, as crds/teamprovisionings.yaml has it: structure, bounds and CEL
+// rules with their messages. Not in it: metadata and status, which the API server and the operator write, and
+// the rules about changes (immutable ids), which need the old object.
+[[nodiscard]] const Schema& team_schema() noexcept;
+
+}  // namespace tp::domain
