@@ -10,8 +10,8 @@
 
 namespace tp {
 
-// What every call that can block receives first: when to give up, who may interrupt it, and the id that its log
-// lines and outgoing requests carry. A value; copying is cheap.
+// What every call that can block receives first: when to give up, who may interrupt it, and the id that its
+// log lines and outgoing requests carry. A value; copying is cheap.
 struct Context {
   std::stop_token stop{};
   SteadyTime deadline = SteadyTime::max();

@@ -5,7 +5,8 @@
 namespace tp {
 
 std::uint64_t SystemRng::next() {
-  thread_local std::mt19937_64 engine{(std::uint64_t{std::random_device{}()} << 32U) | std::random_device{}()};
+  thread_local std::mt19937_64 engine{(std::uint64_t{std::random_device{}()} << 32U) |
+                                      std::random_device{}()};
   return engine();
 }
 

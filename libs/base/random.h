@@ -5,8 +5,8 @@
 
 namespace tp {
 
-// Source of randomness for jitter and ids; injected so that tests are repeatable. Implementations are thread-safe.
-// Not for secrets.
+// Source of randomness for jitter and ids; injected so that tests are repeatable. Implementations are
+// thread-safe. Not for secrets.
 class Rng {
  public:
   Rng() = default;

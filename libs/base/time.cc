@@ -25,13 +25,15 @@ Parts split(WallTime time) {
 std::string format(WallTime time, bool micro) {
   const Parts p = split(time);
   std::array<char, 48> buffer{};
-  const int n = std::snprintf(buffer.data(), buffer.size(), "%04d-%02u-%02uT%02d:%02d:%02d", static_cast<int>(p.date.year()),
-                              static_cast<unsigned>(p.date.month()), static_cast<unsigned>(p.date.day()),
-                              static_cast<int>(p.time.hours().count()), static_cast<int>(p.time.minutes().count()),
-                              static_cast<int>(p.time.seconds().count()));
+  const int n =
+      std::snprintf(buffer.data(), buffer.size(), "%04d-%02u-%02uT%02d:%02d:%02d",
+                    static_cast<int>(p.date.year()), static_cast<unsigned>(p.date.month()),
+                    static_cast<unsigned>(p.date.day()), static_cast<int>(p.time.hours().count()),
+                    static_cast<int>(p.time.minutes().count()), static_cast<int>(p.time.seconds().count()));
   std::string out{buffer.data(), static_cast<std::size_t>(n)};
   if (micro) {
-    const int m = std::snprintf(buffer.data(), buffer.size(), ".%06d", static_cast<int>(p.time.subseconds().count()));
+    const int m =
+        std::snprintf(buffer.data(), buffer.size(), ".%06d", static_cast<int>(p.time.subseconds().count()));
     out.append(buffer.data(), static_cast<std::size_t>(m));
   }
   return out + "Z";
@@ -99,7 +101,8 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
   const auto fraction = take_fraction(text);
   const auto offset = fraction ? take_offset(text) : std::nullopt;
   if (!offset || !text.empty()) return std::nullopt;
-  const std::chrono::year_month_day date{std::chrono::year{field[0]}, std::chrono::month{static_cast<unsigned>(field[1])},
+  const std::chrono::year_month_day date{std::chrono::year{field[0]},
+                                         std::chrono::month{static_cast<unsigned>(field[1])},
                                          std::chrono::day{static_cast<unsigned>(field[2])}};
   if (!date.ok() || field[3] > 23 || field[4] > 59 || field[5] > 60) return std::nullopt;
   return std::chrono::sys_days{date} + std::chrono::hours{field[3]} + std::chrono::minutes{field[4]} +

@@ -14,14 +14,17 @@ namespace {
 using Json = nlohmann::json;
 
 bool is_word(std::string_view text) {
-  const auto allowed = [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '/'; };
+  const auto allowed = [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '/';
+  };
   return !text.empty() && std::isalpha(static_cast<unsigned char>(text.front())) != 0 &&
          std::all_of(text.begin(), text.end(), allowed);
 }
 
 // Words that some YAML reader takes for a boolean or null.
 bool is_keyword(std::string_view text) {
-  constexpr std::array<std::string_view, 9> kKeywords{"true", "false", "yes", "no", "on", "off", "y", "n", "null"};
+  constexpr std::array<std::string_view, 9> kKeywords{"true", "false", "yes", "no",  "on",
+                                                      "off",  "y",     "n",   "null"};
   return std::any_of(kKeywords.begin(), kKeywords.end(), [&](std::string_view keyword) {
     return std::equal(text.begin(), text.end(), keyword.begin(), keyword.end(),
                       [](unsigned char a, unsigned char b) { return std::tolower(a) == b; });

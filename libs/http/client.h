@@ -8,7 +8,8 @@
 
 namespace tp::http {
 
-// Receives a response as it arrives. Called on one thread, in order, never after HttpClient::stream has returned.
+// Receives a response as it arrives. Called on one thread, in order, never after HttpClient::stream has
+// returned.
 class ResponseSink {
  public:
   ResponseSink() = default;
@@ -24,10 +25,11 @@ class ResponseSink {
 
 // One origin (scheme, host, port) that requests are sent to. Thread-safe.
 //
-// Failures: Cancelled when ctx.stop was requested; DeadlineExceeded when ctx.deadline passed; Unavailable when no
-// connection could be made or it broke; Unauthenticated when the peer's certificate was refused; ResourceExhausted when
-// the response was larger than the adapter's limit. An answer of any HTTP status is a success here: judging it is the
-// caller's business. Nothing is retried by an implementation, and redirects are not followed.
+// Failures: Cancelled when ctx.stop was requested; DeadlineExceeded when ctx.deadline passed; Unavailable
+// when no connection could be made or it broke; Unauthenticated when the peer's certificate was refused;
+// ResourceExhausted when the response was larger than the adapter's limit. An answer of any HTTP status is a
+// success here: judging it is the caller's business. Nothing is retried by an implementation, and redirects
+// are not followed.
 class HttpClient {
  public:
   HttpClient() = default;

@@ -12,7 +12,8 @@ constexpr std::array<std::string_view, 6> kMethods{"GET", "HEAD", "POST", "PUT",
 constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 bool same_name(std::string_view a, std::string_view b) noexcept {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return lower(x) == lower(y); });
 }
 
 constexpr bool unreserved(char c) noexcept {
@@ -43,8 +44,8 @@ std::optional<std::string_view> Headers::find(std::string_view name) const noexc
 }
 
 std::size_t Headers::count(std::string_view name) const noexcept {
-  return static_cast<std::size_t>(
-      std::count_if(fields_.begin(), fields_.end(), [&](const Field& f) { return same_name(f.first, name); }));
+  return static_cast<std::size_t>(std::count_if(fields_.begin(), fields_.end(),
+                                                [&](const Field& f) { return same_name(f.first, name); }));
 }
 
 std::string escape(std::string_view text) {

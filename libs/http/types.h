@@ -52,10 +52,12 @@ struct Response {
   std::string body{};  // exact bytes
 };
 
-// Percent-encodes everything outside RFC 3986 "unreserved", so the result is one path segment or one query value.
+// Percent-encodes everything outside RFC 3986 "unreserved", so the result is one path segment or one query
+// value.
 [[nodiscard]] std::string escape(std::string_view text);
 
-// Seconds or HTTP-date (RFC 9110, 10.2.3); only whole seconds are understood, as every Kubernetes server sends them.
+// Seconds or HTTP-date (RFC 9110, 10.2.3); only whole seconds are understood, as every Kubernetes server
+// sends them.
 [[nodiscard]] std::optional<int> retry_after_seconds(const Headers& headers) noexcept;
 
 }  // namespace tp::http

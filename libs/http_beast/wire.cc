@@ -90,10 +90,10 @@ std::string to_wire(const Response& response, const Framing& framing, WallTime n
 
   std::string wire = "HTTP/1.1 " + std::to_string(response.status) + " ";
   wire.append(reason.data(), reason.size()).append("\r\n");
-  for (const auto& [name, value] : response.headers) {
-    if (std::any_of(kOurs.begin(), kOurs.end(), [&](std::string_view ours) { return same(ours, name); }))
-      continue;
-    wire.append(name).append(": ").append(value).append("\r\n");
+  for (const Headers::Field& field : response.headers) {
+    const auto is_name = [&](std::string_view ours) { return same(ours, field.first); };
+    if (std::any_of(kOurs.begin(), kOurs.end(), is_name)) continue;
+    wire.append(field.first).append(": ").append(field.second).append("\r\n");
   }
   wire.append("Date: ").append(to_http_date(now)).append("\r\n");
   if (!bodiless) wire.append("Content-Length: ").append(std::to_string(response.body.size())).append("\r\n");

@@ -47,15 +47,16 @@ int complain(const Error& error, int code) {
   return code;
 }
 
-// SIGINT and SIGTERM arrive here and nowhere else: they are blocked in every other thread, because this is called before
-// any is started.
+// SIGINT and SIGTERM arrive here and nowhere else: they are blocked in every other thread, because this is
+// called before any is started.
 class Signals {
  public:
   Signals() {
     sigemptyset(&set_);
     for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaddset(&set_, signal);
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
-    std::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c): a write to a closed socket is reported where it happens
+    std::signal(SIGPIPE,
+                SIG_IGN);  // NOLINT(cert-err33-c): a write to a closed socket is reported where it happens
     thread_ = std::jthread{[this](const std::stop_token& /*never requested*/) { wait(); }};
   }
 
@@ -93,7 +94,8 @@ int run(std::span<const char* const> args) {
     return kDone;
   }
   const Signals signals;
-  if (const auto sized = tp::http::init_client_threads(kClientThreads); !sized) return complain(sized.error(), kFailed);
+  if (const auto sized = tp::http::init_client_threads(kClientThreads); !sized)
+    return complain(sized.error(), kFailed);
   const tp::SystemClock clock;
   tp::log::Sink sink{clock, STDERR_FILENO, options.log_level, options.log_format};
   const auto ran = tp::provisioner::run_operator(options, signals.stop(), sink);
@@ -120,7 +122,8 @@ int docs() {
   tp::provisioner::PlanOptions plan_options;
   print(stdout,
         "# Configuration\n\n"
-        "Each setting is taken from the flag, else from the environment variable, else it is the default. This file is the output of\n"
+        "Each setting is taken from the flag, else from the environment variable, else it is the default. "
+        "This file is the output of\n"
         "`team-operator docs`; a test compares them.\n\n");
   print(stdout, "## team-operator run\n\n" + tp::provisioner::run_table(run_options).markdown() +
                     "\n## team-operator plan\n\n" + tp::provisioner::plan_table(plan_options).markdown());
@@ -144,6 +147,7 @@ int main(int argc, char* argv[]) {
     print(stdout, kHelp);
     return kDone;
   }
-  return complain({ErrorCode::InvalidArgument, "no command \"" + std::string{command} + "\"; there are run, plan, version, docs"},
+  return complain({ErrorCode::InvalidArgument,
+                   "no command \"" + std::string{command} + "\"; there are run, plan, version, docs"},
                   kUsage);
 }

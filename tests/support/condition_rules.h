@@ -8,8 +8,8 @@
 
 namespace tp::test {
 
-// What fluxcd/pkg's runtime/conditions/check and kstatus demand of a status at the end of a pass. Answers the first rule that is
-// broken, or "".
+// What fluxcd/pkg's runtime/conditions/check and kstatus demand of a status at the end of a pass. Answers the
+// first rule that is broken, or "".
 inline std::string broken_condition_rules(const domain::TeamStatus& status, std::int64_t generation) {
   using kube::ConditionStatus;
   const auto find = [&](std::string_view type) { return kube::find_condition(status.conditions, type); };
@@ -22,7 +22,8 @@ inline std::string broken_condition_rules(const domain::TeamStatus& status, std:
     if (negative == nullptr) continue;
     if (negative->status != ConditionStatus::True) return negative->type + " kept although not True";
     if (ready->status != ConditionStatus::False) return "Ready not False beside " + negative->type;
-    if (ready->reason != negative->reason || ready->message != negative->message) return "Ready does not mirror " + negative->type;
+    if (ready->reason != negative->reason || ready->message != negative->message)
+      return "Ready does not mirror " + negative->type;
   }
   if (ready->status == ConditionStatus::Unknown) return "Ready unknown at the end of a pass";
   if (status.observed_generation != generation) return "observedGeneration is not the generation";

@@ -14,7 +14,10 @@ namespace tp::test {
 
 inline provisioner::Team a_team(std::string org = "acme", std::string node = "checkout") {
   provisioner::Team team;
-  team.meta = {.key = {"incidentfox", node}, .uid = "uid-" + org + "-" + node, .resource_version = "100", .generation = 1};
+  team.meta = {.key = {"incidentfox", node},
+               .uid = "uid-" + org + "-" + node,
+               .resource_version = "100",
+               .generation = 1};
   team.meta.created = WallTime{std::chrono::seconds{1767225600}};
   team.spec.org_id = std::move(org);
   team.spec.team_node_id = std::move(node);
@@ -37,7 +40,9 @@ inline provisioner::TeamPointer share(provisioner::Team team) {
 }
 
 // What the caches would hold of `object` once it has been applied and everything runs.
-inline provisioner::Child child_of(const provisioner::Team& team, provisioner::Slot slot, const nlohmann::json& object) {
+inline provisioner::Child child_of(const provisioner::Team& team,
+                                   provisioner::Slot slot,
+                                   const nlohmann::json& object) {
   provisioner::Child child;
   const std::string name = object.at("metadata").at("name");
   child.meta = {.key = {team.meta.key.ns, name},
@@ -64,7 +69,8 @@ inline provisioner::Child child_of(const provisioner::Team& team, provisioner::S
 }
 
 // A team with everything that it asks for in place.
-inline provisioner::Observed converged(const provisioner::Team& team, const provisioner::BuildContext& build) {
+inline provisioner::Observed converged(const provisioner::Team& team,
+                                       const provisioner::BuildContext& build) {
   provisioner::Observed observed{share(team)};
   const auto state = provisioner::desired_state(team, build, provisioner::default_layout(team));
   for (const auto& child : state.children) {

@@ -2,9 +2,8 @@
 
 #include <thread>
 
-#include "support/catch.h"
-
 #include "base/strong_id.h"
+#include "support/catch.h"
 
 namespace tp {
 namespace {

@@ -1,11 +1,10 @@
-#include "provisioner/desired/desired_state.h"
-
 #include <string>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include "provisioner/desired/agent.h"
+#include "provisioner/desired/desired_state.h"
 #include "support/catch.h"
 #include "support/teams.h"
 
@@ -28,7 +27,9 @@ Json object_of(const Team& team, Slot slot, const BuildContext& build = kBuild) 
 }
 
 // Compared as text, so that a failure shows a readable difference.
-void check_equal(const Json& actual, std::string_view expected) { CHECK(actual.dump(1) == Json::parse(expected).dump(1)); }
+void check_equal(const Json& actual, std::string_view expected) {
+  CHECK(actual.dump(1) == Json::parse(expected).dump(1));
+}
 
 TEST_CASE("desired: the AI pipeline's CronJob, whole", "[desired]") {
   check_equal(object_of(scheduled(a_team("extend", "platform-sre")), Slot::PipelineCronJob), R"({
@@ -67,7 +68,8 @@ TEST_CASE("desired: the dedicated agent's pod, whole", "[desired]") {
   Json spec = deployment.at("spec");
   check_equal(spec.at("selector"), R"({"matchLabels": {"app.kubernetes.io/name": "incidentfox-agent",
     "incidentfox.io/org-id": "extend", "incidentfox.io/team-node-id": "platform-sre"}})");
-  check_equal(spec.at("strategy"), R"({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}})");
+  check_equal(spec.at("strategy"),
+              R"({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}})");
   CHECK(spec.at("replicas") == 1);
   check_equal(spec.at("template"), R"({
     "metadata": {"labels": {"app.kubernetes.io/name": "incidentfox-agent", "app.kubernetes.io/component": "dedicated-agent",
@@ -99,8 +101,10 @@ TEST_CASE("desired: the Service leads to the agent's real port", "[desired]") {
   CHECK(agent_url(team, "svc") == "http://svc.incidentfox.svc.cluster.local:9000");
 }
 
-TEST_CASE("desired: an isolated runtime talks to the gateway, DNS, the Config Service and the internet", "[desired]") {
-  check_equal(object_of(dedicated(a_team(), {.network_isolation = true}), Slot::AgentNetworkPolicy).at("spec"), R"({
+TEST_CASE("desired: an isolated runtime talks to the gateway, DNS, the Config Service and the internet",
+          "[desired]") {
+  check_equal(
+      object_of(dedicated(a_team(), {.network_isolation = true}), Slot::AgentNetworkPolicy).at("spec"), R"({
     "podSelector": {"matchLabels": {"app.kubernetes.io/name": "incidentfox-agent", "incidentfox.io/org-id": "acme",
       "incidentfox.io/team-node-id": "checkout"}},
     "policyTypes": ["Ingress", "Egress"],
@@ -115,28 +119,31 @@ TEST_CASE("desired: an isolated runtime talks to the gateway, DNS, the Config Se
 
 TEST_CASE("desired: a budget above one replica or when asked for", "[desired]") {
   CHECK(object_of(dedicated(a_team()), Slot::AgentDisruptionBudget).is_null());
-  CHECK(object_of(dedicated(a_team(), {.replicas = 2}), Slot::AgentDisruptionBudget).at("spec").at("maxUnavailable") == 1);
-  const Json asked =
-      object_of(dedicated(a_team(), {.disruption_budget = {{"minAvailable", "50%"}}}), Slot::AgentDisruptionBudget);
+  CHECK(object_of(dedicated(a_team(), {.replicas = 2}), Slot::AgentDisruptionBudget)
+            .at("spec")
+            .at("maxUnavailable") == 1);
+  const Json asked = object_of(dedicated(a_team(), {.disruption_budget = {{"minAvailable", "50%"}}}),
+                               Slot::AgentDisruptionBudget);
   CHECK(asked.at("spec").at("minAvailable") == "50%");
   CHECK_FALSE(asked.at("spec").contains("maxUnavailable"));
 }
 
 TEST_CASE("desired: what the team says comes first", "[desired]") {
   const Json affinity = {{"nodeAffinity", Json::object()}};
-  const Team team = dedicated(a_team(), {.replicas = 3,
-                                         .resources = {{"limits", {{"cpu", "4"}}}},
-                                         .image = "registry/agent:7",
-                                         .env = {{.name = "PLAIN", .value = "x"},
-                                                 {.name = "EMPTY"},
-                                                 {.name = "KEY", .secret_name = "s", .secret_key = "k", .optional = true}},
-                                         .node_selector = {{"pool", "agents"}},
-                                         .tolerations = Json::array({{{"key", "agents"}, {"operator", "Exists"}}}),
-                                         .affinity = affinity,
-                                         .topology_spread = Json::array({{{"maxSkew", 1},
-                                                                          {"topologyKey", "topology.kubernetes.io/zone"},
-                                                                          {"whenUnsatisfiable", "DoNotSchedule"}}}),
-                                         .priority_class_name = "high"});
+  const Team team =
+      dedicated(a_team(), {.replicas = 3,
+                           .resources = {{"limits", {{"cpu", "4"}}}},
+                           .image = "registry/agent:7",
+                           .env = {{.name = "PLAIN", .value = "x"},
+                                   {.name = "EMPTY"},
+                                   {.name = "KEY", .secret_name = "s", .secret_key = "k", .optional = true}},
+                           .node_selector = {{"pool", "agents"}},
+                           .tolerations = Json::array({{{"key", "agents"}, {"operator", "Exists"}}}),
+                           .affinity = affinity,
+                           .topology_spread = Json::array({{{"maxSkew", 1},
+                                                            {"topologyKey", "topology.kubernetes.io/zone"},
+                                                            {"whenUnsatisfiable", "DoNotSchedule"}}}),
+                           .priority_class_name = "high"});
   const Json deployment = object_of(team, Slot::AgentDeployment);
   const Json& pod = deployment.at("spec").at("template").at("spec");
   const Json& container = pod.at("containers").at(0);
@@ -146,12 +153,15 @@ TEST_CASE("desired: what the team says comes first", "[desired]") {
   const Json& env = container.at("env");
   CHECK(env.at(6) == Json{{"name", "PLAIN"}, {"value", "x"}});
   CHECK(env.at(7) == Json{{"name", "EMPTY"}});
-  check_equal(env.at(8), R"({"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k", "optional": true}}})");
+  check_equal(
+      env.at(8),
+      R"({"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k", "optional": true}}})");
   check_equal(pod.at("nodeSelector"), R"({"pool": "agents"})");
   check_equal(pod.at("tolerations"), R"([{"key": "agents", "operator": "Exists"}])");
   CHECK(pod.at("affinity") == affinity);
   CHECK(pod.at("priorityClassName") == "high");
-  check_equal(pod.at("topologySpreadConstraints"), R"([{"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone",
+  check_equal(pod.at("topologySpreadConstraints"),
+              R"([{"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone",
     "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {"matchLabels": {"app.kubernetes.io/name": "incidentfox-agent",
     "incidentfox.io/org-id": "acme", "incidentfox.io/team-node-id": "checkout"}}}])");
 }

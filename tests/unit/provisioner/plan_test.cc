@@ -38,13 +38,15 @@ TEST_CASE("plan: a new shared, scheduled team needs one CronJob", "[plan]") {
   CHECK(actions(observed) == Strings{"apply CronJob incidentfox/ai-pipeline-acme-checkout (create)"});
 }
 
-TEST_CASE("plan: a new dedicated team gets its children in order, what restricts a pod before the pod", "[plan]") {
+TEST_CASE("plan: a new dedicated team gets its children in order, what restricts a pod before the pod",
+          "[plan]") {
   Observed observed{share(dedicated(a_team(), {.replicas = 2, .network_isolation = true}))};
   observed.service_accounts = {"incidentfox-agent"};
-  CHECK(actions(observed) == Strings{"apply NetworkPolicy incidentfox/agent-dedicated-acme-checkout (create)",
-                                     "apply PodDisruptionBudget incidentfox/agent-dedicated-acme-checkout (create)",
-                                     "apply Deployment incidentfox/agent-dedicated-acme-checkout (create)",
-                                     "apply Service incidentfox/agent-dedicated-acme-checkout (create)"});
+  CHECK(actions(observed) ==
+        Strings{"apply NetworkPolicy incidentfox/agent-dedicated-acme-checkout (create)",
+                "apply PodDisruptionBudget incidentfox/agent-dedicated-acme-checkout (create)",
+                "apply Deployment incidentfox/agent-dedicated-acme-checkout (create)",
+                "apply Service incidentfox/agent-dedicated-acme-checkout (create)"});
 }
 
 TEST_CASE("plan: nothing is done when everything is in place", "[plan]") {
@@ -66,7 +68,8 @@ TEST_CASE("plan: drift of one child is repaired by one update that names its uid
 }
 
 TEST_CASE("plan: from Dedicated to Shared everything of the runtime goes, the Service first", "[plan]") {
-  Observed observed = converged(dedicated(scheduled(a_team()), {.replicas = 2, .network_isolation = true}), kBuild);
+  Observed observed =
+      converged(dedicated(scheduled(a_team()), {.replicas = 2, .network_isolation = true}), kBuild);
   Team team = *observed.team;
   team.spec.mode = domain::RuntimeMode::Shared;
   observed.team = share(team);
@@ -105,17 +108,18 @@ TEST_CASE("plan: what something else controls is left alone", "[plan]") {
 
 Child legacy_deployment(const Team& team, const std::string& name) {
   Child child;
-  child.meta = {.key = {team.meta.key.ns, name}, .uid = "uid-legacy", .resource_version = "7", .generation = 3};
+  child.meta = {
+      .key = {team.meta.key.ns, name}, .uid = "uid-legacy", .resource_version = "7", .generation = 3};
   child.slot = Slot::AgentDeployment;
   child.managed_by = ManagedBy::Legacy;
   child.org_label = domain::legacy_label_value(team.spec.org_id);
   child.team_label = domain::legacy_label_value(team.spec.team_node_id);
   child.raw_org = team.spec.org_id;
   child.raw_team = team.spec.team_node_id;
-  child.rollout = std::make_shared<const RolloutState>(RolloutState{
-      .selector = {{"app.kubernetes.io/name", "incidentfox-agent"},
-                   {"incidentfox.io/org-id", child.org_label},
-                   {"incidentfox.io/team-node-id", child.team_label}}});
+  child.rollout = std::make_shared<const RolloutState>(
+      RolloutState{.selector = {{"app.kubernetes.io/name", "incidentfox-agent"},
+                                {"incidentfox.io/org-id", child.org_label},
+                                {"incidentfox.io/team-node-id", child.team_label}}});
   return child;
 }
 
@@ -200,7 +204,8 @@ TEST_CASE("plan: a team may only read the Secrets that the platform lists", "[pl
       a_team(), {.env = {{.name = "KEY", .value = {}, .secret_name = "their-secret", .secret_key = "k"}}});
   const Plan refused = make_plan({share(team)}, kBuild);
   REQUIRE(refused.stalls.size() == 1);
-  CHECK(refused.stalls.front().message.find("spec.runtime.dedicated.env[0].valueFrom.secretKeyRef.name") == 0);
+  CHECK(refused.stalls.front().message.find("spec.runtime.dedicated.env[0].valueFrom.secretKeyRef.name") ==
+        0);
   BuildContext allowing = kBuild;
   allowing.agent_secrets = {"their-secret"};
   CHECK(make_plan({share(team)}, allowing).stalls.empty());
@@ -219,7 +224,9 @@ TEST_CASE("plan: the finalizer is there only while the children are to be left b
   CHECK(actions(observed) == Strings{"remove the finalizer"});
 }
 
-TEST_CASE("plan: a team that is deleted with Orphan releases its own children and then goes, even while suspended", "[plan]") {
+TEST_CASE(
+    "plan: a team that is deleted with Orphan releases its own children and then goes, even while suspended",
+    "[plan]") {
   Team team = scheduled(a_team());
   team.spec.children = domain::ChildrenPolicy::Orphan;
   team.spec.suspend = true;

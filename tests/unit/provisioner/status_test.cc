@@ -58,40 +58,49 @@ TEST_CASE("status: a converged shared team is ready and has no word on what it d
 }
 
 TEST_CASE("status: a dedicated team is ready once its roll-out is complete", "[status]") {
-  const auto rolling = status_of(with_rollout({.observed_generation = 1, .wanted = 2, .total = 2, .updated = 1, .available = 1}));
+  const auto rolling = status_of(
+      with_rollout({.observed_generation = 1, .wanted = 2, .total = 2, .updated = 1, .available = 1}));
   CHECK(condition(rolling, "Ready") == "False Progressing");
   CHECK(condition(rolling, "Reconciling") == "True Progressing");
   CHECK(condition(rolling, "AgentAvailable") == "False Unavailable");
   CHECK(rolling.service_url.empty());
 
-  const auto done = status_of(with_rollout({.observed_generation = 1, .wanted = 2, .total = 2, .updated = 2, .available = 2}));
+  const auto done = status_of(
+      with_rollout({.observed_generation = 1, .wanted = 2, .total = 2, .updated = 2, .available = 2}));
   CHECK(condition(done, "Ready") == "True Provisioned");
   CHECK(condition(done, "AgentAvailable") == "True Available");
   CHECK(done.service_url == "http://agent-dedicated-acme-checkout.incidentfox.svc.cluster.local:8080");
 }
 
 TEST_CASE("status: counts of the old generation say nothing about the new one", "[status]") {
-  Observed observed = with_rollout({.observed_generation = 1, .wanted = 1, .total = 1, .updated = 1, .available = 1});
+  Observed observed =
+      with_rollout({.observed_generation = 1, .wanted = 1, .total = 1, .updated = 1, .available = 1});
   edit_child(observed, Slot::AgentDeployment, [](Child& child) { child.meta.generation = 2; });
   CHECK(condition(status_of(observed), "Ready") == "False Progressing");
 }
 
 TEST_CASE("status: during a surge the agent stays available while the team is not ready", "[status]") {
-  const auto status = status_of(with_rollout({.observed_generation = 1, .wanted = 1, .total = 2, .updated = 1, .available = 1}));
+  const auto status = status_of(
+      with_rollout({.observed_generation = 1, .wanted = 1, .total = 2, .updated = 1, .available = 1}));
   CHECK(condition(status, "Ready") == "False Progressing");
   CHECK(condition(status, "AgentAvailable") == "True Available");
 }
 
 TEST_CASE("status: a roll-out that missed its deadline is stalled", "[status]") {
-  const auto status = status_of(
-      with_rollout({.observed_generation = 1, .wanted = 1, .total = 1, .updated = 1, .available = 0, .deadline_exceeded = true}));
+  const auto status = status_of(with_rollout({.observed_generation = 1,
+                                              .wanted = 1,
+                                              .total = 1,
+                                              .updated = 1,
+                                              .available = 0,
+                                              .deadline_exceeded = true}));
   CHECK(condition(status, "Stalled") == "True ProgressDeadlineExceeded");
   CHECK(condition(status, "Ready") == "False ProgressDeadlineExceeded");
   CHECK(condition(status, "Reconciling") == "absent");
 }
 
 TEST_CASE("status: a published URL stays while the agent hiccups and goes with the Service", "[status]") {
-  Observed observed = with_rollout({.observed_generation = 1, .wanted = 1, .total = 1, .updated = 1, .available = 0});
+  Observed observed =
+      with_rollout({.observed_generation = 1, .wanted = 1, .total = 1, .updated = 1, .available = 0});
   Team team = *observed.team;
   team.status.service_url = "http://agent-dedicated-acme-checkout.incidentfox.svc.cluster.local:8080";
   observed.team = share(team);
@@ -122,7 +131,8 @@ TEST_CASE("status: a suspended pipeline is said so and does not hold up the team
   CHECK(condition(status, "Ready") == "True Provisioned");
 }
 
-TEST_CASE("status: times move only with the status of their condition, so a second look changes nothing", "[status]") {
+TEST_CASE("status: times move only with the status of their condition, so a second look changes nothing",
+          "[status]") {
   Observed observed = converged(scheduled(a_team()), kBuild);
   Team team = *observed.team;
   team.status = status_of(observed);

@@ -34,7 +34,8 @@ Result<kube::ClientConfig> client_config(const RunOptions& options) {
                                  kServiceAccountDirectory);
 }
 
-http::ClientOptions http_options(const kube::ClientConfig& config, std::shared_ptr<http::TokenSource> tokens,
+http::ClientOptions http_options(const kube::ClientConfig& config,
+                                 std::shared_ptr<http::TokenSource> tokens,
                                  const log::Logger& log) {
   return {.base_url = config.server,
           .tls = {.ca_file = config.ca_file,
@@ -68,20 +69,23 @@ class App {
     return ok();
   }
 
-  // Blocks until every cache holds a first listing: before that, what is missing in a cache may well be in the cluster.
+  // Blocks until every cache holds a first listing: before that, what is missing in a cache may well be in
+  // the cluster.
   bool wait_until_synced(const std::stop_token& stop) TP_EXCLUDES(m_) {
     const MutexLock lock{m_};
     return synced_.wait(m_, stop, [this]() TP_REQUIRES(m_) { return waiting_ == 0; });
   }
 
   void work(std::stop_token stop) {
-    reconciler_ = std::make_unique<TeamReconciler>(*api_, caches_, TeamReconciler::Settings{options_.build, options_.resync_interval},
-                                                   clock_, rng_, log_.named("reconcile"));
-    controller_ = std::make_unique<kube::Controller>(
-        "teamprovisioning", queue_, *reconciler_, kube::ControllerOptions{.workers = options_.workers}, clock_, rng_,
-        log_.named("controller"), registry_);
+    reconciler_ = std::make_unique<TeamReconciler>(
+        *api_, caches_, TeamReconciler::Settings{options_.build, options_.resync_interval}, clock_, rng_,
+        log_.named("reconcile"));
+    controller_ = std::make_unique<kube::Controller>("teamprovisioning", queue_, *reconciler_,
+                                                     kube::ControllerOptions{.workers = options_.workers},
+                                                     clock_, rng_, log_.named("controller"), registry_);
     controller_->start();
-    log_.info("caches are synced; reconciling", {{"teams", caches_.team_count()}, {"workers", options_.workers}});
+    log_.info("caches are synced; reconciling",
+              {{"teams", caches_.team_count()}, {"workers", options_.workers}});
     {
       const MutexLock lock{m_};
       synced_.wait(m_, std::move(stop), [] { return false; });
@@ -102,7 +106,8 @@ class App {
     TP_ASSIGN_OR_RETURN(streaming_, http::create_client(http_options(config, tokens, log_), clock_));
     api_ = std::make_unique<kube::ApiClient>(
         *unary_, *streaming_, clock_,
-        [this](std::string_view /*verb*/, const kube::ResourceType& /*type*/, int status, std::chrono::nanoseconds /*took*/) {
+        [this](std::string_view /*verb*/, const kube::ResourceType& /*type*/, int status,
+               std::chrono::nanoseconds /*took*/) {
           if (status > 0 && status < 500) {
             recovery_.succeeded();
           } else {
@@ -164,28 +169,33 @@ class App {
       std::string name = std::string{watch.selection.type.plural};
       if (!watch.selection.field_selector.empty()) name += " " + watch.selection.field_selector;
       if (!watch.selection.ns.empty()) name += " in " + watch.selection.ns;
-      watchers_.push_back({std::move(name), std::move(watch.synced),
-                           std::make_unique<kube::Reflector>(*api_, watch.selection, watch.collection, recovery_, clock_,
-                                                             rng_, log_.named("watch"), registry_)});
+      watchers_.push_back(
+          {std::move(name), std::move(watch.synced),
+           std::make_unique<kube::Reflector>(*api_, watch.selection, watch.collection, recovery_, clock_,
+                                             rng_, log_.named("watch"), registry_)});
     }
   }
 
   Status serve() {
-    http::Routes metrics{{http::Method::Get, "/metrics", [this](const http::ServerRequest& /*request*/) {
-                            return http::Response{
-                                200, {{"Content-Type", std::string{metrics::Registry::kContentType}}}, registry_.expose()};
-                          }}};
-    http::Routes health{
-        {http::Method::Get, "/healthz", [](const http::ServerRequest& /*request*/) { return text(200, "ok\n"); }},
-        {http::Method::Get, "/readyz", [this](const http::ServerRequest& /*request*/) { return readiness(); }}};
+    http::Routes metrics{
+        {http::Method::Get, "/metrics", [this](const http::ServerRequest& /*request*/) {
+           return http::Response{
+               200, {{"Content-Type", std::string{metrics::Registry::kContentType}}}, registry_.expose()};
+         }}};
+    http::Routes health{{http::Method::Get, "/healthz",
+                         [](const http::ServerRequest& /*request*/) { return text(200, "ok\n"); }},
+                        {http::Method::Get, "/readyz",
+                         [this](const http::ServerRequest& /*request*/) { return readiness(); }}};
     if (options_.metrics_bind_address == options_.health_probe_bind_address) {
-      health.insert(health.end(), std::make_move_iterator(metrics.begin()), std::make_move_iterator(metrics.end()));
+      health.insert(health.end(), std::make_move_iterator(metrics.begin()),
+                    std::make_move_iterator(metrics.end()));
     } else {
-      TP_ASSIGN_OR_RETURN(metrics_server_,
-                          http::Server::start(options_.metrics_bind_address, std::move(metrics), {}, log_.named("metrics")));
+      TP_ASSIGN_OR_RETURN(
+          metrics_server_,
+          http::Server::start(options_.metrics_bind_address, std::move(metrics), {}, log_.named("metrics")));
     }
-    TP_ASSIGN_OR_RETURN(health_server_, http::Server::start(options_.health_probe_bind_address, std::move(health), {},
-                                                            log_.named("health")));
+    TP_ASSIGN_OR_RETURN(health_server_, http::Server::start(options_.health_probe_bind_address,
+                                                            std::move(health), {}, log_.named("health")));
     return ok();
   }
 
@@ -197,7 +207,8 @@ class App {
     std::string missing;
     for (const Watcher& watcher : watchers_) {
       if (watcher.synced()) continue;
-      missing += "not synced: " + watcher.name + " (" + std::string{to_string(watcher.reflector->state())} + ")\n";
+      missing +=
+          "not synced: " + watcher.name + " (" + std::string{to_string(watcher.reflector->state())} + ")\n";
     }
     return missing.empty() ? text(200, "ok\n") : text(503, std::move(missing));
   }
@@ -219,7 +230,8 @@ class App {
 
   Mutex m_;
   CondVar synced_;
-  std::size_t waiting_ TP_GUARDED_BY(m_) = 1;  // caches without a first listing; not 0 before they are counted
+  std::size_t waiting_ TP_GUARDED_BY(m_) =
+      1;  // caches without a first listing; not 0 before they are counted
 
   // Threads: stopped in the order opposite to this one.
   std::vector<Watcher> watchers_;

@@ -9,19 +9,21 @@
 namespace tp::provisioner {
 namespace {
 
-// A NetworkPolicyPeer as JSON. Its content is judged by the API server when the first policy is applied; here only that it
-// is an object which selects something: an empty peer would be refused there much later.
+// A NetworkPolicyPeer as JSON. Its content is judged by the API server when the first policy is applied; here
+// only that it is an object which selects something: an empty peer would be refused there much later.
 options::Value network_policy_peer(nlohmann::json& target) {
-  return {[&target](std::string_view text) -> Status {
-            auto parsed = json::parse(text);
-            if (!parsed || !parsed->is_object() || parsed->empty()) {
-              return Error{ErrorCode::InvalidArgument,
-                           "must be a NetworkPolicyPeer as a JSON object with namespaceSelector, podSelector or ipBlock"};
-            }
-            target = *std::move(parsed);
-            return ok();
-          },
-          "JSON"};
+  return {
+      [&target](std::string_view text) -> Status {
+        auto parsed = json::parse(text);
+        if (!parsed || !parsed->is_object() || parsed->empty()) {
+          return Error{
+              ErrorCode::InvalidArgument,
+              "must be a NetworkPolicyPeer as a JSON object with namespaceSelector, podSelector or ipBlock"};
+        }
+        target = *std::move(parsed);
+        return ok();
+      },
+      "JSON"};
 }
 
 options::Value seconds(std::chrono::seconds& target, std::chrono::seconds min, std::chrono::seconds max) {
@@ -55,7 +57,8 @@ void add_build(options::Table& table, BuildContext& build) {
             .value = text(build.agent_service_account)})
       .add({.flag = "agent-env-secret",
             .default_value = build.agent_env_secret,
-            .help = "Secret in the team's namespace whose keys become environment of every dedicated agent (the model's "
+            .help = "Secret in the team's namespace whose keys become environment of every dedicated agent "
+                    "(the model's "
                     "API key); may be missing there.",
             .value = text(build.agent_env_secret)})
       .add({.flag = "agent-secrets",
@@ -88,20 +91,25 @@ void add_build(options::Table& table, BuildContext& build) {
       .add({.flag = "image-pull-secrets",
             .help = "Secrets in the team's namespace with which the images are pulled.",
             .value = list(build.image_pull_secrets)})
-      .add({.flag = "gateway-peer",
-            .default_value = R"({"namespaceSelector":{},"podSelector":{"matchLabels":{"app.kubernetes.io/name":"webhook-gateway"}}})",
-            .help = "NetworkPolicyPeer that may call an isolated agent.",
-            .value = network_policy_peer(build.gateway_peer)})
-      .add({.flag = "config-service-peer",
-            .default_value = R"({"namespaceSelector":{},"podSelector":{"matchLabels":{"app":"incidentfox-config-service"}}})",
-            .help = "NetworkPolicyPeer of the Config Service, which an isolated agent may call.",
-            .value = network_policy_peer(build.config_service_peer)});
+      .add(
+          {.flag = "gateway-peer",
+           .default_value =
+               R"({"namespaceSelector":{},"podSelector":{"matchLabels":{"app.kubernetes.io/name":"webhook-gateway"}}})",
+           .help = "NetworkPolicyPeer that may call an isolated agent.",
+           .value = network_policy_peer(build.gateway_peer)})
+      .add(
+          {.flag = "config-service-peer",
+           .default_value =
+               R"({"namespaceSelector":{},"podSelector":{"matchLabels":{"app":"incidentfox-config-service"}}})",
+           .help = "NetworkPolicyPeer of the Config Service, which an isolated agent may call.",
+           .value = network_policy_peer(build.config_service_peer)});
 }
 
 }  // namespace
 
 options::Table run_table(RunOptions& o) {
-  options::Table table{"team-operator run [flags]", "Watches TeamProvisionings and makes the cluster match them."};
+  options::Table table{"team-operator run [flags]",
+                       "Watches TeamProvisionings and makes the cluster match them."};
   table.section("Kubernetes")
       .add({.flag = "kubeconfig",
             .env = "KUBECONFIG",
@@ -140,7 +148,8 @@ options::Table run_table(RunOptions& o) {
       .add({.flag = "log-format",
             .default_value = "json",
             .help = "json for machines, text for people.",
-            .value = options::one_of(o.log_format, {{"json", log::Format::Json}, {"text", log::Format::Text}})});
+            .value =
+                options::one_of(o.log_format, {{"json", log::Format::Json}, {"text", log::Format::Text}})});
   add_build(table, o.build);
   return table;
 }

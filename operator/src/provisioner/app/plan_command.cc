@@ -42,7 +42,8 @@ Result<domain::ParsedTeam> read_team(const domain::Manifest& manifest, const std
 
 std::string render(const domain::TeamProvisioning& team, const Plan& plan) {
   std::string text = "# TeamProvisioning " + team.meta.key.str() + "\n";
-  for (const Stall& stall : plan.stalls) text += "# cannot go on: " + stall.reason + ": " + stall.message + "\n";
+  for (const Stall& stall : plan.stalls)
+    text += "# cannot go on: " + stall.reason + ": " + stall.message + "\n";
   Objects objects;
   for (const Action& action : plan.actions) {
     text += "# " + describe(action) + "\n";
@@ -60,13 +61,14 @@ Result<std::string> plan_file(const PlanOptions& options) {
   std::string problems;
   for (const domain::Manifest& manifest : manifests) {
     auto parsed = read_team(manifest, options.ns);
-    if (!parsed) return std::move(parsed).error().wrap(options.file + ": line " + std::to_string(manifest.line));
+    if (!parsed)
+      return std::move(parsed).error().wrap(options.file + ": line " + std::to_string(manifest.line));
     auto errors = parsed->errors;
     const auto policy = check_policy(parsed->team, options.build);
     errors.insert(errors.end(), policy.begin(), policy.end());
     for (const domain::FieldError& error : errors) {
-      problems += (problems.empty() ? "" : "\n") + options.file + ": " + parsed->team.meta.key.str() + ": " + error.path +
-                  ": " + error.message;
+      problems += (problems.empty() ? "" : "\n") + options.file + ": " + parsed->team.meta.key.str() + ": " +
+                  error.path + ": " + error.message;
     }
     if (!errors.empty()) continue;
     const Observed observed{std::make_shared<const Team>(Team{std::move(parsed->team), {}})};

@@ -7,8 +7,9 @@
 
 namespace tp::provisioner {
 
-// What `team-operator plan` prints: for each TeamProvisioning of the file, the actions for a cluster that holds nothing of the
-// team yet, and the objects as YAML. InvalidArgument with a line for each thing that is wrong.
+// What `team-operator plan` prints: for each TeamProvisioning of the file, the actions for a cluster that
+// holds nothing of the team yet, and the objects as YAML. InvalidArgument with a line for each thing that is
+// wrong.
 [[nodiscard]] Result<std::string> plan_file(const PlanOptions& options);
 
 }  // namespace tp::provisioner

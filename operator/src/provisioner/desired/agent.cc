@@ -17,7 +17,8 @@ using domain::RuntimeMode;
 using domain::TeamProvisioning;
 using Json = nlohmann::json;
 
-// Before SIGTERM reaches the agent, endpoints must have forgotten the pod, or new runs would still be sent to it.
+// Before SIGTERM reaches the agent, endpoints must have forgotten the pod, or new runs would still be sent to
+// it.
 constexpr int kPreStopSeconds = 10;
 constexpr std::chrono::seconds kGraceBeyondRun{30};
 
@@ -60,8 +61,9 @@ Json container(const TeamProvisioning& team, const BuildContext& build) {
       {"name", "agent"},
       {"image", own.image.empty() ? build.agent_image : own.image},
       {"imagePullPolicy", "Always"},
-      {"ports", Json::array({{{"name", "http"}, {"containerPort", own.container_port}, {"protocol", "TCP"}},
-                             {{"name", "health"}, {"containerPort", kAgentHealthPort}, {"protocol", "TCP"}}})},
+      {"ports",
+       Json::array({{{"name", "http"}, {"containerPort", own.container_port}, {"protocol", "TCP"}},
+                    {{"name", "health"}, {"containerPort", kAgentHealthPort}, {"protocol", "TCP"}}})},
       {"env", environment(team, build)},
       {"resources", resources_or(own.resources, "500m", "1Gi", "2", "4Gi")},
       {"readinessProbe", probe(10, 10)},
@@ -70,7 +72,8 @@ Json container(const TeamProvisioning& team, const BuildContext& build) {
       {"securityContext", container_security_context()},
   };
   if (!build.agent_env_secret.empty()) {
-    result["envFrom"] = Json::array({{{"secretRef", {{"name", build.agent_env_secret}, {"optional", true}}}}});
+    result["envFrom"] =
+        Json::array({{{"secretRef", {{"name", build.agent_env_secret}, {"optional", true}}}}});
   }
   return result;
 }
@@ -92,8 +95,8 @@ Json pod_spec(const TeamProvisioning& team, const BuildContext& build, const Jso
   return spec;
 }
 
-// All outside addresses but the private ones (RFC 1918, RFC 6598, link-local with the cloud's metadata service, and their
-// IPv6 counterparts RFC 4193 and RFC 4291).
+// All outside addresses but the private ones (RFC 1918, RFC 6598, link-local with the cloud's metadata
+// service, and their IPv6 counterparts RFC 4193 and RFC 4291).
 Json public_internet() {
   return Json::array({
       {{"ipBlock",
@@ -105,7 +108,8 @@ Json public_internet() {
 
 Json dns_rule() {
   return Json{
-      {"to", Json::array({{{"namespaceSelector", {{"matchLabels", {{"kubernetes.io/metadata.name", "kube-system"}}}}}},
+      {"to", Json::array({{{"namespaceSelector",
+                            {{"matchLabels", {{"kubernetes.io/metadata.name", "kube-system"}}}}}},
                           {{"ipBlock", {{"cidr", "169.254.20.10/32"}}}}})},  // NodeLocal DNSCache's address
       {"ports", Json::array({{{"protocol", "UDP"}, {"port", 53}}, {{"protocol", "TCP"}, {"port", 53}}})},
   };
@@ -113,8 +117,10 @@ Json dns_rule() {
 
 }  // namespace
 
-std::optional<Json> build_agent_deployment(const TeamProvisioning& team, const BuildContext& build,
-                                           const std::string& name, const Json& selector) {
+std::optional<Json> build_agent_deployment(const TeamProvisioning& team,
+                                           const BuildContext& build,
+                                           const std::string& name,
+                                           const Json& selector) {
   if (!dedicated(team)) return std::nullopt;
   Json pod_labels = child_labels(team, Slot::AgentDeployment);
   pod_labels.update(selector);
@@ -124,12 +130,15 @@ std::optional<Json> build_agent_deployment(const TeamProvisioning& team, const B
       {"selector", {{"matchLabels", selector}}},
       // A roll-out never has fewer agents than the team asked for.
       {"strategy", {{"type", "RollingUpdate"}, {"rollingUpdate", {{"maxUnavailable", 0}, {"maxSurge", 1}}}}},
-      {"template", {{"metadata", {{"labels", std::move(pod_labels)}}}, {"spec", pod_spec(team, build, selector)}}},
+      {"template",
+       {{"metadata", {{"labels", std::move(pod_labels)}}}, {"spec", pod_spec(team, build, selector)}}},
   };
   return object;
 }
 
-std::optional<Json> build_agent_service(const TeamProvisioning& team, const std::string& name, const Json& selector) {
+std::optional<Json> build_agent_service(const TeamProvisioning& team,
+                                        const std::string& name,
+                                        const Json& selector) {
   if (!dedicated(team)) return std::nullopt;
   const std::int64_t port = settings(team).container_port;
   Json object = child_skeleton(team, Slot::AgentService, name);
@@ -141,22 +150,28 @@ std::optional<Json> build_agent_service(const TeamProvisioning& team, const std:
   return object;
 }
 
-std::optional<Json> build_agent_network_policy(const TeamProvisioning& team, const BuildContext& build,
-                                               const std::string& name, const Json& selector) {
+std::optional<Json> build_agent_network_policy(const TeamProvisioning& team,
+                                               const BuildContext& build,
+                                               const std::string& name,
+                                               const Json& selector) {
   const DedicatedRuntime& own = settings(team);
   if (!dedicated(team) || !own.network_isolation) return std::nullopt;
   Json object = child_skeleton(team, Slot::AgentNetworkPolicy, name);
   object["spec"] = {
       {"podSelector", {{"matchLabels", selector}}},
       {"policyTypes", {"Ingress", "Egress"}},
-      {"ingress", Json::array({{{"from", Json::array({build.gateway_peer})},
-                                {"ports", Json::array({{{"protocol", "TCP"}, {"port", own.container_port}}})}}})},
-      {"egress", Json::array({dns_rule(), {{"to", Json::array({build.config_service_peer})}}, {{"to", public_internet()}}})},
+      {"ingress",
+       Json::array({{{"from", Json::array({build.gateway_peer})},
+                     {"ports", Json::array({{{"protocol", "TCP"}, {"port", own.container_port}}})}}})},
+      {"egress",
+       Json::array(
+           {dns_rule(), {{"to", Json::array({build.config_service_peer})}}, {{"to", public_internet()}}})},
   };
   return object;
 }
 
-std::optional<Json> build_agent_disruption_budget(const TeamProvisioning& team, const std::string& name,
+std::optional<Json> build_agent_disruption_budget(const TeamProvisioning& team,
+                                                  const std::string& name,
                                                   const Json& selector) {
   const DedicatedRuntime& own = settings(team);
   if (!dedicated(team) || (own.replicas <= 1 && own.disruption_budget.is_null())) return std::nullopt;

@@ -10,13 +10,14 @@
 
 namespace tp::provisioner {
 
-// The dedicated runtime. Every builder answers nothing when the team must not have the object. `selector` is the label map
-// that selects the agent's pods: of an existing Deployment its own, since it cannot be changed.
+// The dedicated runtime. Every builder answers nothing when the team must not have the object. `selector` is
+// the label map that selects the agent's pods: of an existing Deployment its own, since it cannot be changed.
 
 inline constexpr int kAgentHealthPort = 8081;
 
 [[nodiscard]] std::optional<nlohmann::json> build_agent_deployment(const domain::TeamProvisioning& team,
-                                                                   const BuildContext& build, const std::string& name,
+                                                                   const BuildContext& build,
+                                                                   const std::string& name,
                                                                    const nlohmann::json& selector);
 [[nodiscard]] std::optional<nlohmann::json> build_agent_service(const domain::TeamProvisioning& team,
                                                                 const std::string& name,
@@ -27,9 +28,8 @@ inline constexpr int kAgentHealthPort = 8081;
                                                                        const std::string& name,
                                                                        const nlohmann::json& selector);
 // Above one replica, or when the team asks for one.
-[[nodiscard]] std::optional<nlohmann::json> build_agent_disruption_budget(const domain::TeamProvisioning& team,
-                                                                          const std::string& name,
-                                                                          const nlohmann::json& selector);
+[[nodiscard]] std::optional<nlohmann::json> build_agent_disruption_budget(
+    const domain::TeamProvisioning& team, const std::string& name, const nlohmann::json& selector);
 
 // Where the team's agent is reached: http://<service>.<namespace>.svc.cluster.local:<port>
 [[nodiscard]] std::string agent_url(const domain::TeamProvisioning& team, const std::string& service_name);

@@ -8,8 +8,8 @@
 
 namespace tp::provisioner {
 
-// What the platform decides for all teams: the values of the operator's flags that shape the children. Constant while the
-// program runs.
+// What the platform decides for all teams: the values of the operator's flags that shape the children.
+// Constant while the program runs.
 struct BuildContext {
   std::string agent_image = "incidentfox/agent:latest";
   std::string pipeline_image = "incidentfox/ai-pipeline:latest";
@@ -19,15 +19,15 @@ struct BuildContext {
   std::string discovery_service_account = "dependency-discovery";
   std::string config_service_url = "http://config-service:8080";
   std::vector<std::string> image_pull_secrets{};
-  // The agent's own Secret: all its keys become environment of every dedicated agent (API keys of the model); optional, as
-  // some platforms inject them in other ways. Empty: none.
+  // The agent's own Secret: all its keys become environment of every dedicated agent (API keys of the model);
+  // optional, as some platforms inject them in other ways. Empty: none.
   std::string agent_env_secret = "incidentfox-agent";
   // Secrets that a team's `env` may name besides.
   std::vector<std::string> agent_secrets{};
   // The longest agent run; a pod that is to stop is given this and 30 s more.
   std::chrono::seconds run_limit{600};
-  // Peers of an isolated runtime's NetworkPolicy (core networking/v1 NetworkPolicyPeer objects): who may call the agent, and
-  // where it finds the Config Service.
+  // Peers of an isolated runtime's NetworkPolicy (core networking/v1 NetworkPolicyPeer objects): who may call
+  // the agent, and where it finds the Config Service.
   nlohmann::json gateway_peer = nlohmann::json::object();
   nlohmann::json config_service_peer = nlohmann::json::object();
 

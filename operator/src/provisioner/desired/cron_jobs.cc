@@ -13,8 +13,9 @@ namespace {
 using domain::TeamProvisioning;
 using Json = nlohmann::json;
 
-// A run that could not start for an hour is left out: its successor is due or the team has other worries. It also
-// keeps the CronJob controller from giving up after 100 missed runs, which it counts only within this window.
+// A run that could not start for an hour is left out: its successor is due or the team has other worries. It
+// also keeps the CronJob controller from giving up after 100 missed runs, which it counts only within this
+// window.
 constexpr int kStartingDeadlineSeconds = 3600;
 
 struct Schedule {
@@ -23,7 +24,11 @@ struct Schedule {
   bool suspend;
 };
 
-Json cron_job(const TeamProvisioning& team, Slot slot, const std::string& name, const Schedule& schedule, Json pod_spec) {
+Json cron_job(const TeamProvisioning& team,
+              Slot slot,
+              const std::string& name,
+              const Schedule& schedule,
+              Json pod_spec) {
   const Json labels = child_labels(team, slot);
   Json object = child_skeleton(team, slot, name);
   Json& spec = object["spec"];
@@ -57,7 +62,8 @@ Json job_pod(const std::string& service_account, const BuildContext& build, Json
 
 }  // namespace
 
-std::optional<Json> build_pipeline_cron_job(const TeamProvisioning& team, const BuildContext& build,
+std::optional<Json> build_pipeline_cron_job(const TeamProvisioning& team,
+                                            const BuildContext& build,
                                             const std::string& name) {
   const auto& pipeline = team.spec.pipeline;
   if (!pipeline || pipeline->schedule.empty()) return std::nullopt;
@@ -72,11 +78,13 @@ std::optional<Json> build_pipeline_cron_job(const TeamProvisioning& team, const 
                            env_literal("CONFIG_SERVICE_URL", build.config_service_url)})},
       {"resources", resources_or(pipeline->resources, "500m", "1Gi", "2", "4Gi")},
   };
-  return cron_job(team, Slot::PipelineCronJob, name, {pipeline->schedule, pipeline->time_zone, pipeline->suspend},
+  return cron_job(team, Slot::PipelineCronJob, name,
+                  {pipeline->schedule, pipeline->time_zone, pipeline->suspend},
                   job_pod(build.pipeline_service_account, build, std::move(container)));
 }
 
-std::optional<Json> build_discovery_cron_job(const TeamProvisioning& team, const BuildContext& build,
+std::optional<Json> build_discovery_cron_job(const TeamProvisioning& team,
+                                             const BuildContext& build,
                                              const std::string& name) {
   const auto& discovery = team.spec.dependency_discovery;
   if (!discovery || !discovery->enabled || discovery->schedule.empty()) return std::nullopt;

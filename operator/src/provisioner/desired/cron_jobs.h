@@ -12,10 +12,12 @@ namespace tp::provisioner {
 
 // The AI pipeline's CronJob; nothing without a schedule.
 [[nodiscard]] std::optional<nlohmann::json> build_pipeline_cron_job(const domain::TeamProvisioning& team,
-                                                                    const BuildContext& build, const std::string& name);
+                                                                    const BuildContext& build,
+                                                                    const std::string& name);
 
 // Dependency discovery's CronJob; nothing unless it is enabled.
 [[nodiscard]] std::optional<nlohmann::json> build_discovery_cron_job(const domain::TeamProvisioning& team,
-                                                                     const BuildContext& build, const std::string& name);
+                                                                     const BuildContext& build,
+                                                                     const std::string& name);
 
 }  // namespace tp::provisioner

@@ -44,8 +44,10 @@ DesiredState desired_state(const TeamProvisioning& team, const BuildContext& bui
        build.pipeline_service_account);
   want(Slot::DiscoveryCronJob, build_discovery_cron_job(team, build, name(Slot::DiscoveryCronJob)),
        build.discovery_service_account);
-  want(Slot::AgentNetworkPolicy, build_agent_network_policy(team, build, name(Slot::AgentNetworkPolicy), selector));
-  want(Slot::AgentDisruptionBudget, build_agent_disruption_budget(team, name(Slot::AgentDisruptionBudget), selector));
+  want(Slot::AgentNetworkPolicy,
+       build_agent_network_policy(team, build, name(Slot::AgentNetworkPolicy), selector));
+  want(Slot::AgentDisruptionBudget,
+       build_agent_disruption_budget(team, name(Slot::AgentDisruptionBudget), selector));
   want(Slot::AgentDeployment, build_agent_deployment(team, build, name(Slot::AgentDeployment), selector),
        build.agent_service_account);
   want(Slot::AgentService, build_agent_service(team, name(Slot::AgentService), selector));
@@ -55,10 +57,11 @@ DesiredState desired_state(const TeamProvisioning& team, const BuildContext& bui
 }
 
 Json service_account(const std::string& ns, const std::string& name) {
-  return Json{{"apiVersion", "v1"},
-              {"kind", "ServiceAccount"},
-              {"metadata", {{"name", name}, {"namespace", ns}, {"labels", {{kManagedByLabel, kManagedByUs}}}}},
-              {"automountServiceAccountToken", false}};
+  return Json{
+      {"apiVersion", "v1"},
+      {"kind", "ServiceAccount"},
+      {"metadata", {{"name", name}, {"namespace", ns}, {"labels", {{kManagedByLabel, kManagedByUs}}}}},
+      {"automountServiceAccountToken", false}};
 }
 
 std::vector<domain::FieldError> check_policy(const TeamProvisioning& team, const BuildContext& build) {

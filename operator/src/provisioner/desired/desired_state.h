@@ -13,8 +13,8 @@
 
 namespace tp::provisioner {
 
-// Where the children live: the names and the pod selector. For what exists already they are what they are (an adopted object
-// keeps them); the rest is made by the naming rules.
+// Where the children live: the names and the pod selector. For what exists already they are what they are (an
+// adopted object keeps them); the rest is made by the naming rules.
 struct Layout {
   std::array<std::string, kSlotCount> names;
   nlohmann::json selector;  // label map of the agent's pods
@@ -38,13 +38,15 @@ struct DesiredState {
 };
 
 // PURE. What the team should have, from its spec alone.
-[[nodiscard]] DesiredState desired_state(const domain::TeamProvisioning& team, const BuildContext& build,
+[[nodiscard]] DesiredState desired_state(const domain::TeamProvisioning& team,
+                                         const BuildContext& build,
                                          const Layout& layout);
 
 // A ServiceAccount of the platform, made where it is missing: nobody's child, since several teams share it.
 [[nodiscard]] nlohmann::json service_account(const std::string& ns, const std::string& name);
 
 // What the schema cannot know: a team's environment may only read Secrets that the platform lists.
-[[nodiscard]] std::vector<domain::FieldError> check_policy(const domain::TeamProvisioning& team, const BuildContext& build);
+[[nodiscard]] std::vector<domain::FieldError> check_policy(const domain::TeamProvisioning& team,
+                                                           const BuildContext& build);
 
 }  // namespace tp::provisioner

@@ -39,13 +39,12 @@ Json child_skeleton(const domain::TeamProvisioning& team, Slot slot, const std::
         {"namespace", team.meta.key.ns},
         {"labels", child_labels(team, slot)},
         {"annotations", {{kOrgKey, team.spec.org_id}, {kTeamKey, team.spec.team_node_id}}},
-        {"ownerReferences",
-         Json::array({{{"apiVersion", domain::kTeamProvisionings.api_version()},
-                       {"kind", domain::kTeamProvisionings.kind},
-                       {"name", team.meta.key.name},
-                       {"uid", team.meta.uid},
-                       {"controller", true},
-                       {"blockOwnerDeletion", true}}})}}},
+        {"ownerReferences", Json::array({{{"apiVersion", domain::kTeamProvisionings.api_version()},
+                                          {"kind", domain::kTeamProvisionings.kind},
+                                          {"name", team.meta.key.name},
+                                          {"uid", team.meta.uid},
+                                          {"controller", true},
+                                          {"blockOwnerDeletion", true}}})}}},
   };
 }
 

@@ -28,8 +28,10 @@ inline constexpr std::string_view kModeLabel = "incidentfox.io/deployment-mode";
 // What selects the pods of the team's dedicated agent, for a runtime that does not exist yet.
 [[nodiscard]] nlohmann::json agent_selector(const domain::TeamProvisioning& team);
 
-// An apply configuration with apiVersion, kind and metadata: name, namespace, labels, annotations with the raw ids, and the
-// owner reference that lets the garbage collector follow the team.
-[[nodiscard]] nlohmann::json child_skeleton(const domain::TeamProvisioning& team, Slot slot, const std::string& name);
+// An apply configuration with apiVersion, kind and metadata: name, namespace, labels, annotations with the
+// raw ids, and the owner reference that lets the garbage collector follow the team.
+[[nodiscard]] nlohmann::json child_skeleton(const domain::TeamProvisioning& team,
+                                            Slot slot,
+                                            const std::string& name);
 
 }  // namespace tp::provisioner

@@ -10,8 +10,8 @@
 
 namespace tp::provisioner {
 
-// The children that a team can have, one of each at most. The order is the order in which they are applied: what restricts
-// a pod before the pod, the Service last. They are taken away in the opposite order.
+// The children that a team can have, one of each at most. The order is the order in which they are applied:
+// what restricts a pod before the pod, the Service last. They are taken away in the opposite order.
 enum class Slot : std::uint8_t {
   PipelineCronJob,
   DiscoveryCronJob,
@@ -42,8 +42,8 @@ inline constexpr std::array<SlotInfo, kSlotCount> kSlots{{
 
 // The kinds behind the slots: one watch and one store for each, and what the operator's role must allow.
 inline constexpr std::array<kube::ResourceType, 5> kOwnedKinds{kube::kCronJobs, kube::kNetworkPolicies,
-                                                               kube::kPodDisruptionBudgets, kube::kDeployments,
-                                                               kube::kServices};
+                                                               kube::kPodDisruptionBudgets,
+                                                               kube::kDeployments, kube::kServices};
 
 // The slot of an object of this kind with this app.kubernetes.io/name.
 [[nodiscard]] std::optional<Slot> slot_of(const kube::ResourceType& type, std::string_view app) noexcept;

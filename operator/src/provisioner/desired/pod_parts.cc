@@ -23,14 +23,18 @@ Json container_security_context() {
   return Json{{"allowPrivilegeEscalation", false}, {"capabilities", {{"drop", Json::array({"ALL"})}}}};
 }
 
-Json resources_or(const domain::Resources& own, std::string_view cpu_request, std::string_view memory_request,
-                  std::string_view cpu_limit, std::string_view memory_limit) {
+Json resources_or(const domain::Resources& own,
+                  std::string_view cpu_request,
+                  std::string_view memory_request,
+                  std::string_view cpu_limit,
+                  std::string_view memory_limit) {
   if (!own.is_null()) return own;
   return Json{{"requests", {{"cpu", cpu_request}, {"memory", memory_request}}},
               {"limits", {{"cpu", cpu_limit}, {"memory", memory_limit}}}};
 }
 
-// The API server drops an empty value on the way in (omitempty), so it must not be part of what we compare with.
+// The API server drops an empty value on the way in (omitempty), so it must not be part of what we compare
+// with.
 Json env_literal(std::string_view name, std::string_view value) {
   Json variable{{"name", name}};
   if (!value.empty()) variable["value"] = value;

@@ -16,8 +16,10 @@ namespace tp::provisioner {
 [[nodiscard]] nlohmann::json pod_basics(const std::string& service_account, const BuildContext& build);
 [[nodiscard]] nlohmann::json container_security_context();
 // The team's own, or the platform's default.
-[[nodiscard]] nlohmann::json resources_or(const domain::Resources& own, std::string_view cpu_request,
-                                          std::string_view memory_request, std::string_view cpu_limit,
+[[nodiscard]] nlohmann::json resources_or(const domain::Resources& own,
+                                          std::string_view cpu_request,
+                                          std::string_view memory_request,
+                                          std::string_view cpu_limit,
                                           std::string_view memory_limit);
 // One literal variable.
 [[nodiscard]] nlohmann::json env_literal(std::string_view name, std::string_view value);

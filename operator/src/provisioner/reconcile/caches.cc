@@ -45,7 +45,8 @@ Caches::Partition::Partition(std::string watched_namespace, const std::vector<st
     children.at(i) = std::make_unique<kube::Store<Child>>(
         [type](json::View object) { return project_child(type, object); }, index_child);
   }
-  for (const std::string& name : account_names) accounts[name] = std::make_unique<kube::Store<Account>>(project_account);
+  for (const std::string& name : account_names)
+    accounts[name] = std::make_unique<kube::Store<Account>>(project_account);
 }
 
 Caches::Caches(const std::vector<std::string>& namespaces, const BuildContext& build) {
@@ -75,10 +76,12 @@ std::vector<Caches::Watch> Caches::watches(const std::function<void()>& on_synce
     const std::string& ns = partition->ns;
     add({.type = domain::kTeamProvisionings, .ns = ns}, partition->teams);
     for (std::size_t i = 0; i < kOwnedKinds.size(); ++i) {
-      add({.type = kOwnedKinds.at(i), .ns = ns, .label_selector = children_selector()}, *partition->children.at(i));
+      add({.type = kOwnedKinds.at(i), .ns = ns, .label_selector = children_selector()},
+          *partition->children.at(i));
     }
     for (const auto& [name, store] : partition->accounts) {
-      // One name, not all ServiceAccounts of the cluster: an administrator's own account of that name counts too.
+      // One name, not all ServiceAccounts of the cluster: an administrator's own account of that name counts
+      // too.
       add({.type = kube::kServiceAccounts,
            .ns = ns,
            .field_selector = "metadata.name=" + name,
@@ -90,8 +93,9 @@ std::vector<Caches::Watch> Caches::watches(const std::function<void()>& on_synce
 }
 
 Caches::Partition& Caches::partition_of(const std::string& ns) const {
-  const auto found = std::find_if(partitions_.begin(), partitions_.end(),
-                                  [&](const auto& partition) { return partition->ns.empty() || partition->ns == ns; });
+  const auto found = std::find_if(partitions_.begin(), partitions_.end(), [&](const auto& partition) {
+    return partition->ns.empty() || partition->ns == ns;
+  });
   return found == partitions_.end() ? *partitions_.front() : **found;
 }
 
@@ -137,7 +141,8 @@ std::vector<TeamPointer> Caches::namesakes(const domain::TeamProvisioning& team)
 }
 
 std::vector<TeamPointer> Caches::owners_of(const Child& child) const {
-  return partition_of(child.meta.key.ns).teams.find(owner_key(child.meta.key.ns, child.org_label, child.team_label));
+  return partition_of(child.meta.key.ns)
+      .teams.find(owner_key(child.meta.key.ns, child.org_label, child.team_label));
 }
 
 std::size_t Caches::team_count() const {

@@ -23,8 +23,8 @@ struct Account {
   friend bool operator==(const Account&, const Account&) = default;
 };
 
-// The operator's whole view of the cluster: a store for each watch. One set of watches for the whole cluster, or one for each
-// namespace that is named. Thread-safe once set up.
+// The operator's whole view of the cluster: a store for each watch. One set of watches for the whole cluster,
+// or one for each namespace that is named. Thread-safe once set up.
 class Caches {
  public:
   // `namespaces`: those to serve; none means all. The accounts are the three of `build`.
@@ -36,7 +36,8 @@ class Caches {
   // Before any watch starts. They hear of every change but those that came with our own writes.
   void subscribe(const OnTeam& on_team, const OnChild& on_child, const OnAccount& on_account);
 
-  // Every watch and what it feeds: what a reflector needs. `on_synced` is called by each when its first listing is complete.
+  // Every watch and what it feeds: what a reflector needs. `on_synced` is called by each when its first
+  // listing is complete.
   struct Watch {
     kube::Selection selection;
     kube::Collection& collection;
@@ -46,7 +47,8 @@ class Caches {
 
   // The stores that an object of that namespace is filed in.
   [[nodiscard]] kube::Store<Team>& teams(const std::string& ns);
-  [[nodiscard]] kube::Store<Child>& children(const kube::ResourceType& type, const std::string& ns);  // of kOwnedKinds
+  [[nodiscard]] kube::Store<Child>& children(const kube::ResourceType& type,
+                                             const std::string& ns);  // of kOwnedKinds
   [[nodiscard]] kube::Store<Account>& account(const std::string& name, const std::string& ns);
 
   // What is known about a team now; nothing when the resource does not exist.

@@ -41,7 +41,8 @@ std::shared_ptr<const RolloutState> read_rollout(json::View object) {
   state->updated = status["updatedReplicas"].integer().value_or(0);
   state->available = status["availableReplicas"].integer().value_or(0);
   status["conditions"].each([&](json::View condition) {
-    if (condition["type"].text() == "Progressing" && condition["reason"].text() == "ProgressDeadlineExceeded") {
+    if (condition["type"].text() == "Progressing" &&
+        condition["reason"].text() == "ProgressDeadlineExceeded") {
       state->deadline_exceeded = true;
     }
   });
@@ -58,8 +59,9 @@ bool same(const std::shared_ptr<const T>& a, const std::shared_ptr<const T>& b) 
 
 bool operator==(const Child& a, const Child& b) {
   return a.meta == b.meta && a.slot == b.slot && a.managed_by == b.managed_by &&
-         a.foreign_controller == b.foreign_controller && a.org_label == b.org_label && a.team_label == b.team_label &&
-         a.raw_org == b.raw_org && a.raw_team == b.raw_team && a.owned == b.owned && same(a.rollout, b.rollout);
+         a.foreign_controller == b.foreign_controller && a.org_label == b.org_label &&
+         a.team_label == b.team_label && a.raw_org == b.raw_org && a.raw_team == b.raw_team &&
+         a.owned == b.owned && same(a.rollout, b.rollout);
 }
 
 Result<Child> project_child(const kube::ResourceType& type, json::View object) {
@@ -76,8 +78,9 @@ Result<Child> project_child(const kube::ResourceType& type, json::View object) {
   if (type == kube::kDeployments) child.rollout = read_rollout(object);
   if (child.managed_by == ManagedBy::Legacy) {
     const json::View spec = object["spec"];
-    read_raw_ids(type == kube::kCronJobs ? spec["jobTemplate"]["spec"]["template"]["spec"] : spec["template"]["spec"],
-                 child);
+    read_raw_ids(
+        type == kube::kCronJobs ? spec["jobTemplate"]["spec"]["template"]["spec"] : spec["template"]["spec"],
+        child);
   }
   return child;
 }

@@ -31,7 +31,8 @@ struct RolloutState {
   std::int64_t updated = 0;    // of the newest one
   std::int64_t available = 0;  // of all revisions
   bool deadline_exceeded = false;
-  nlohmann::json selector{};  // spec.selector.matchLabels: immutable, so it decides the labels of new pods too
+  nlohmann::json
+      selector{};  // spec.selector.matchLabels: immutable, so it decides the labels of new pods too
 
   friend bool operator==(const RolloutState&, const RolloutState&) = default;
 };
@@ -43,8 +44,9 @@ struct Child {
   ManagedBy managed_by = ManagedBy::Other;
   bool foreign_controller = false;  // controlled by something that is not a TeamProvisioning
   std::string org_label, team_label;
-  std::string raw_org, raw_team;  // from the container's environment, for objects of the legacy service; may be empty
-  std::optional<kube::Fingerprint> owned;  // of the fields that we applied; nothing if we never did
+  std::string raw_org,
+      raw_team;  // from the container's environment, for objects of the legacy service; may be empty
+  std::optional<kube::Fingerprint> owned;       // of the fields that we applied; nothing if we never did
   std::shared_ptr<const RolloutState> rollout;  // Deployments only
 
   friend bool operator==(const Child& a, const Child& b);
@@ -54,6 +56,8 @@ struct Child {
 [[nodiscard]] Result<Child> project_child(const kube::ResourceType& type, json::View object);
 
 // The key under which a child and its team find each other: namespace and the two label values.
-[[nodiscard]] std::string owner_key(const std::string& ns, const std::string& org_label, const std::string& team_label);
+[[nodiscard]] std::string owner_key(const std::string& ns,
+                                    const std::string& org_label,
+                                    const std::string& team_label);
 
 }  // namespace tp::provisioner

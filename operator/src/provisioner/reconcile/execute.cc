@@ -25,8 +25,8 @@ kube::ObjectKey key_of(const Json& object) {
 }
 
 bool server_is_away(ErrorCode code) {
-  return code == ErrorCode::Cancelled || code == ErrorCode::Unavailable || code == ErrorCode::DeadlineExceeded ||
-         code == ErrorCode::Unauthenticated;
+  return code == ErrorCode::Cancelled || code == ErrorCode::Unavailable ||
+         code == ErrorCode::DeadlineExceeded || code == ErrorCode::Unauthenticated;
 }
 
 // The object is gone or another one has its name: the caches are behind, and will bring what is true now.
@@ -90,9 +90,11 @@ struct Executor::Run {
   Status operator()(const DeleteChild& action) {
     ++outcome.writes;
     const Status removed = api.remove(ctx, info(action.slot).type, action.key, action.uid);
-    if (removed) caches.children(info(action.slot).type, action.key.ns).observe_delete(action.key, action.uid);
+    if (removed)
+      caches.children(info(action.slot).type, action.key.ns).observe_delete(action.key, action.uid);
     // Gone already, or the name belongs to another object now: ours is gone either way.
-    if (removed || removed.error().code == ErrorCode::NotFound || removed.error().code == ErrorCode::Conflict) return ok();
+    if (removed || removed.error().code == ErrorCode::NotFound || removed.error().code == ErrorCode::Conflict)
+      return ok();
     return removed.error();
   }
 
@@ -104,12 +106,15 @@ struct Executor::Run {
     const auto patch = kube::release_patch(*live, team.meta.uid);
     if (!patch) return ok();
     ++outcome.writes;
-    TP_ASSIGN_OR_RETURN(const std::string object, api.patch_json(ctx, type, action.key, *patch, kFieldManager));
+    TP_ASSIGN_OR_RETURN(const std::string object,
+                        api.patch_json(ctx, type, action.key, *patch, kFieldManager));
     return remember(caches.children(type, action.key.ns), object);
   }
 
  private:
-  static bool is_taken(ErrorCode code) { return code == ErrorCode::Conflict || code == ErrorCode::AlreadyExists; }
+  static bool is_taken(ErrorCode code) {
+    return code == ErrorCode::Conflict || code == ErrorCode::AlreadyExists;
+  }
 
   template <class T>
   Status remember(kube::Store<T>& store, const std::string& object) {
@@ -143,19 +148,21 @@ struct Executor::Run {
     Json body = action.object;
     body["metadata"]["uid"] = action.uid;
     const Status sent = send(action, body);
-    if (sent || (!is_taken(sent.error().code) && sent.error().code != ErrorCode::InvalidArgument)) return sent;
+    if (sent || (!is_taken(sent.error().code) && sent.error().code != ErrorCode::InvalidArgument))
+      return sent;
     // The same answers (409, 422) mean that the object is gone, or another: only a look tells.
     const auto live = read(info(action.slot).type, key_of(body));
     const bool still_there = live && live->at("metadata").value("uid", "") == action.uid;
     if (!still_there) return outdated(describe(Action{action}));
     if (action.adopt || sent.error().code != ErrorCode::InvalidArgument) return sent;
-    // What somebody added by hand may not go together with what we apply (a second Service port of the same name). Then it
-    // has to go, and for that it must be ours first.
+    // What somebody added by hand may not go together with what we apply (a second Service port of the same
+    // name). Then it has to go, and for that it must be ours first.
     TP_TRY(take_over(action));
     return send(action, body);
   }
 
-  // Something has the name that we wanted to create. Ours (its labels were stripped, so no watch shows it), or a stranger?
+  // Something has the name that we wanted to create. Ours (its labels were stripped, so no watch shows it),
+  // or a stranger?
   Status judge(const ApplyChild& action) {
     const kube::ResourceType& type = info(action.slot).type;
     const kube::ObjectKey key = key_of(action.object);
@@ -163,15 +170,22 @@ struct Executor::Run {
     json::Document document;
     TP_TRY(document.parse(text));
     TP_ASSIGN_OR_RETURN(const Child live, project_child(type, document.root()));
-    if (live.meta.deleting) return Error{ErrorCode::FailedPrecondition, std::string{type.kind} + " " + key.str() + " is still being deleted"};
-    const bool ours = live.meta.controller_uid == team.meta.uid || (belongs_to(live, team) && !live.foreign_controller);
+    if (live.meta.deleting)
+      return Error{ErrorCode::FailedPrecondition,
+                   std::string{type.kind} + " " + key.str() + " is still being deleted"};
+    const bool ours =
+        live.meta.controller_uid == team.meta.uid || (belongs_to(live, team) && !live.foreign_controller);
     if (!ours) {
-      outcome.stalls.push_back({"Conflict", std::string{type.kind} + " " + key.str() +
-                                                " exists and does not belong to this team; it is left alone. Delete or rename it"});
+      outcome.stalls.push_back(
+          {"Conflict",
+           std::string{type.kind} + " " + key.str() +
+               " exists and does not belong to this team; it is left alone. Delete or rename it"});
       // Nobody tells us when it goes, so look again, less and less often.
-      return Error{ErrorCode::FailedPrecondition, "conflict with " + std::string{type.kind} + " " + key.str()};
+      return Error{ErrorCode::FailedPrecondition,
+                   "conflict with " + std::string{type.kind} + " " + key.str()};
     }
-    ApplyChild again{action.slot, action.object, live.meta.uid, live.managed_by == ManagedBy::Legacy || !live.owned};
+    ApplyChild again{action.slot, action.object, live.meta.uid,
+                     live.managed_by == ManagedBy::Legacy || !live.owned};
     if (again.adopt) TP_TRY(take_over(again));
     return update(again);
   }
@@ -186,7 +200,8 @@ struct Executor::Run {
     ++outcome.writes;
     const auto patched = api.patch_json(ctx, type, key, *patch, kFieldManager);
     if (patched) return ok();
-    if (patched.error().code == ErrorCode::InvalidArgument) return outdated(describe(Action{action}));  // a failed test
+    if (patched.error().code == ErrorCode::InvalidArgument)
+      return outdated(describe(Action{action}));  // a failed test
     return patched.error();
   }
 };

@@ -14,14 +14,15 @@ namespace tp::provisioner {
 
 // What came of a plan.
 struct Outcome {
-  std::vector<Stall> stalls{};  // somebody else must act: a stranger has the name, the API server refuses the object
+  std::vector<Stall>
+      stalls{};  // somebody else must act: a stranger has the name, the API server refuses the object
   std::vector<Error> errors{};  // worth another try
   unsigned writes = 0;          // requests that may have changed something
 };
 
-// Performs plans, one action after the other. An action that fails does not keep the others from being done, unless the API
-// server is away or a stop was requested. The server's answers go into the caches, so the next look sees them.
-// Thread-safe; what it is given must outlive it.
+// Performs plans, one action after the other. An action that fails does not keep the others from being done,
+// unless the API server is away or a stop was requested. The server's answers go into the caches, so the next
+// look sees them. Thread-safe; what it is given must outlive it.
 class Executor {
  public:
   Executor(kube::ApiClient& api, Caches& caches) : api_(api), caches_(caches) {}

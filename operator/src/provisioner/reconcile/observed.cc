@@ -21,7 +21,9 @@ std::uint64_t mix(std::uint64_t x) {
 
 std::uint64_t hash(std::string_view text) { return std::hash<std::string_view>{}(text); }
 
-std::uint64_t identity(const kube::ObjectMeta& meta) { return mix(hash(meta.uid) ^ mix(hash(meta.resource_version))); }
+std::uint64_t identity(const kube::ObjectMeta& meta) {
+  return mix(hash(meta.uid) ^ mix(hash(meta.resource_version)));
+}
 
 }  // namespace
 
@@ -33,7 +35,8 @@ bool belongs_to(const Child& child, const domain::TeamProvisioning& team) {
     case ManagedBy::Operator:
       return child.org_label == domain::label_value(org) && child.team_label == domain::label_value(node);
     case ManagedBy::Legacy:
-      if (child.org_label != domain::legacy_label_value(org) || child.team_label != domain::legacy_label_value(node)) {
+      if (child.org_label != domain::legacy_label_value(org) ||
+          child.team_label != domain::legacy_label_value(node)) {
         return false;
       }
       if (child.raw_team.empty()) return child.meta.key.name == domain::legacy_names_for(org, node).agent;
@@ -46,7 +49,8 @@ bool belongs_to(const Child& child, const domain::TeamProvisioning& team) {
 std::vector<std::string> owner_keys(const domain::TeamProvisioning& team) {
   const std::string& org = team.spec.org_id;
   const std::string& node = team.spec.team_node_id;
-  std::vector<std::string> keys{owner_key(team.meta.key.ns, domain::label_value(org), domain::label_value(node))};
+  std::vector<std::string> keys{
+      owner_key(team.meta.key.ns, domain::label_value(org), domain::label_value(node))};
   std::string legacy =
       owner_key(team.meta.key.ns, domain::legacy_label_value(org), domain::legacy_label_value(node));
   if (legacy != keys.front()) keys.push_back(std::move(legacy));

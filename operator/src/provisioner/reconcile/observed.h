@@ -15,7 +15,8 @@ struct Team : domain::TeamProvisioning {
   std::vector<domain::FieldError> errors;
 
   friend bool operator==(const Team& a, const Team& b) {
-    return static_cast<const domain::TeamProvisioning&>(a) == static_cast<const domain::TeamProvisioning&>(b) &&
+    return static_cast<const domain::TeamProvisioning&>(a) ==
+               static_cast<const domain::TeamProvisioning&>(b) &&
            a.errors == b.errors;
   }
 };
@@ -26,16 +27,17 @@ using ChildPointer = std::shared_ptr<const Child>;
 // Everything that one decision needs, as a value: taken from the caches at one moment, without any request.
 struct Observed {
   TeamPointer team;
-  TeamPointer owner{};  // the older resource for the same org and team; null: this one is it
+  TeamPointer owner{};                   // the older resource for the same org and team; null: this one is it
   std::vector<ChildPointer> children{};  // that belong to this team, in no particular order
   std::vector<std::string> service_accounts{};  // those of the platform that exist in the team's namespace
 };
 
-// Whether a live object with matching labels belongs to the team. The labels of our own objects are injective in the ids;
-// those of the legacy service are not, and the raw ids (or, for a Service, its name) must agree.
+// Whether a live object with matching labels belongs to the team. The labels of our own objects are injective
+// in the ids; those of the legacy service are not, and the raw ids (or, for a Service, its name) must agree.
 [[nodiscard]] bool belongs_to(const Child& child, const domain::TeamProvisioning& team);
 
-// The keys (owner_key) under which the children of a team may be filed: by our labels, and by the legacy ones if they differ.
+// The keys (owner_key) under which the children of a team may be filed: by our labels, and by the legacy ones
+// if they differ.
 [[nodiscard]] std::vector<std::string> owner_keys(const domain::TeamProvisioning& team);
 
 // Of two resources for one team the older one owns it (creationTimestamp, then uid).

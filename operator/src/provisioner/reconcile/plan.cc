@@ -32,7 +32,8 @@ Occupancy occupy(const Observed& observed, const Layout& defaults) {
                            child->meta.key.name != defaults.name(*child->slot), child->meta.created,
                            std::string_view{child->meta.uid});
   };
-  std::sort(children.begin(), children.end(), [&](const Child* a, const Child* b) { return rank(a) < rank(b); });
+  std::sort(children.begin(), children.end(),
+            [&](const Child* a, const Child* b) { return rank(a) < rank(b); });
   Occupancy result;
   for (const Child* child : children) {
     const Child*& place = result.at.at(index(*child->slot));
@@ -67,14 +68,15 @@ void plan_child(const DesiredChild& desired, const Child* live, Plan& plan) {
     return;
   }
   if (live->foreign_controller) {
-    plan.stalls.push_back({"Conflict", object_name(desired.slot, live->meta.key) +
-                                           " is controlled by something else; it is left alone. Remove its owner "
-                                           "reference or delete it"});
+    plan.stalls.push_back(
+        {"Conflict", object_name(desired.slot, live->meta.key) +
+                         " is controlled by something else; it is left alone. Remove its owner "
+                         "reference or delete it"});
     return;
   }
   if (live->owned == kube::fingerprint_of(desired.object)) return;
-  plan.actions.emplace_back(
-      ApplyChild{desired.slot, desired.object, live->meta.uid, live->managed_by == ManagedBy::Legacy || !live->owned});
+  plan.actions.emplace_back(ApplyChild{desired.slot, desired.object, live->meta.uid,
+                                       live->managed_by == ManagedBy::Legacy || !live->owned});
 }
 
 void plan_deletion_of(const Child& child, Plan& plan) {
@@ -145,12 +147,18 @@ struct Describe {
 
   std::string operator()(const ApplyChild& action) const {
     return "apply " + object_name(action.slot, key_of(action.object)) +
-           (action.uid.empty() ? " (create)" : action.adopt ? " (adopt)" : " (update)");
+           (action.uid.empty() ? " (create)"
+            : action.adopt     ? " (adopt)"
+                               : " (update)");
   }
 
-  std::string operator()(const DeleteChild& action) const { return "delete " + object_name(action.slot, action.key); }
+  std::string operator()(const DeleteChild& action) const {
+    return "delete " + object_name(action.slot, action.key);
+  }
 
-  std::string operator()(const ReleaseChild& action) const { return "release " + object_name(action.slot, action.key); }
+  std::string operator()(const ReleaseChild& action) const {
+    return "release " + object_name(action.slot, action.key);
+  }
 
  private:
   static kube::ObjectKey key_of(const Json& object) {
@@ -174,9 +182,10 @@ Plan make_plan(const Observed& observed, const BuildContext& build) {
     return stalled("InvalidSpec", domain::describe(errors));
   }
   if (observed.owner) {
-    return stalled("DuplicateTeam", "team " + team.spec.org_id + "/" + team.spec.team_node_id +
-                                        " belongs to TeamProvisioning " + observed.owner->meta.key.str() +
-                                        ", which is older; this one touches nothing and takes over when that is gone");
+    return stalled("DuplicateTeam",
+                   "team " + team.spec.org_id + "/" + team.spec.team_node_id +
+                       " belongs to TeamProvisioning " + observed.owner->meta.key.str() +
+                       ", which is older; this one touches nothing and takes over when that is gone");
   }
   return plan_team(observed, build);
 }

@@ -14,8 +14,8 @@
 
 namespace tp::provisioner {
 
-// The next actions, as data. Each says what it expects, so that it can never touch a stranger or bring back what was deleted:
-// a create that nothing has the name, everything else the uid that was seen.
+// The next actions, as data. Each says what it expects, so that it can never touch a stranger or bring back
+// what was deleted: a create that nothing has the name, everything else the uid that was seen.
 
 struct CreateServiceAccount {
   nlohmann::json object;
@@ -45,7 +45,8 @@ struct AddFinalizer {};
 
 struct RemoveFinalizer {};
 
-using Action = std::variant<AddFinalizer, CreateServiceAccount, ApplyChild, DeleteChild, ReleaseChild, RemoveFinalizer>;
+using Action =
+    std::variant<AddFinalizer, CreateServiceAccount, ApplyChild, DeleteChild, ReleaseChild, RemoveFinalizer>;
 
 // Why nothing can be done until somebody changes something.
 struct Stall {
@@ -57,8 +58,8 @@ struct Stall {
 
 struct Plan {
   std::vector<Action> actions{};
-  std::vector<Stall> stalls{};     // worst first
-  bool write_status = true;        // false while suspended or deleting
+  std::vector<Stall> stalls{};  // worst first
+  bool write_status = true;     // false while suspended or deleting
   std::array<bool, kSlotCount> wanted{};
   std::vector<Slot> terminating{};  // wanted, but its predecessor is still being deleted
 

@@ -13,8 +13,8 @@ namespace tp::provisioner {
 
 using Json = nlohmann::json;
 
-TeamReconciler::TeamReconciler(kube::ApiClient& api, Caches& caches, Settings settings, const Clock& clock, Rng& rng,
-                               log::Logger log)
+TeamReconciler::TeamReconciler(
+    kube::ApiClient& api, Caches& caches, Settings settings, const Clock& clock, Rng& rng, log::Logger log)
     : api_(api),
       caches_(caches),
       settings_(std::move(settings)),
@@ -34,7 +34,9 @@ Result<kube::Next> TeamReconciler::reconcile(const Context& ctx, const kube::Obj
   return pass(ctx, *observed, log_.with({"team", key.str()}).with({"reconcile_id", ctx.id}));
 }
 
-Result<kube::Next> TeamReconciler::pass(const Context& ctx, const Observed& observed, const log::Logger& log) {
+Result<kube::Next> TeamReconciler::pass(const Context& ctx,
+                                        const Observed& observed,
+                                        const log::Logger& log) {
   const Team& team = *observed.team;
   const Plan plan = make_plan(observed, settings_.build);
   const Outcome outcome = executor_.run(ctx, team, plan, log);
@@ -54,10 +56,11 @@ Result<kube::Next> TeamReconciler::pass(const Context& ctx, const Observed& obse
 
 Result<bool> TeamReconciler::report(const Context& ctx, const Team& team, const domain::TeamStatus& status) {
   if (status == team.status) return false;
-  const Json body{{"apiVersion", domain::kTeamProvisionings.api_version()},
-                  {"kind", domain::kTeamProvisionings.kind},
-                  {"metadata", {{"name", team.meta.key.name}, {"namespace", team.meta.key.ns}, {"uid", team.meta.uid}}},
-                  {"status", domain::status_to_json(status)}};
+  const Json body{
+      {"apiVersion", domain::kTeamProvisionings.api_version()},
+      {"kind", domain::kTeamProvisionings.kind},
+      {"metadata", {{"name", team.meta.key.name}, {"namespace", team.meta.key.ns}, {"uid", team.meta.uid}}},
+      {"status", domain::status_to_json(status)}};
   const auto applied = api_.apply(ctx, domain::kTeamProvisionings, team.meta.key, json::dump(body),
                                   {.field_manager = kFieldManager, .subresource = "status"});
   if (!applied) {

@@ -14,8 +14,8 @@
 
 namespace tp::provisioner {
 
-// Makes the world match one TeamProvisioning: observe, plan, execute, report. The caches must be synced before the first
-// call. A pass that finds everything in place makes no request at all.
+// Makes the world match one TeamProvisioning: observe, plan, execute, report. The caches must be synced
+// before the first call. A pass that finds everything in place makes no request at all.
 class TeamReconciler final : public kube::Reconciler {
  public:
   struct Settings {
@@ -25,7 +25,8 @@ class TeamReconciler final : public kube::Reconciler {
   };
 
   // All references must outlive this.
-  TeamReconciler(kube::ApiClient& api, Caches& caches, Settings settings, const Clock& clock, Rng& rng, log::Logger log);
+  TeamReconciler(
+      kube::ApiClient& api, Caches& caches, Settings settings, const Clock& clock, Rng& rng, log::Logger log);
 
   [[nodiscard]] Result<kube::Next> reconcile(const Context& ctx, const kube::ObjectKey& key) override;
 
@@ -47,8 +48,8 @@ class TeamReconciler final : public kube::Reconciler {
   Executor executor_;
 
   mutable Mutex m_;
-  // What was observed when a pass last found nothing to do. The plan is a pure function of what is observed, so the same
-  // version again needs no second thought.
+  // What was observed when a pass last found nothing to do. The plan is a pure function of what is observed,
+  // so the same version again needs no second thought.
   std::unordered_map<kube::ObjectKey, std::uint64_t> settled_ TP_GUARDED_BY(m_);
 };
 

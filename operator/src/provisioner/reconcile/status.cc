@@ -24,15 +24,16 @@ struct Verdict {
 };
 
 const Child* find(const Observed& observed, Slot slot) {
-  const auto found = std::find_if(observed.children.begin(), observed.children.end(), [&](const ChildPointer& child) {
-    return child->slot == slot && !child->meta.deleting;
-  });
+  const auto found =
+      std::find_if(observed.children.begin(), observed.children.end(),
+                   [&](const ChildPointer& child) { return child->slot == slot && !child->meta.deleting; });
   return found == observed.children.end() ? nullptr : found->get();
 }
 
 enum class Rollout { Absent, Progressing, Failed, Unavailable, Complete };
 
-// As `kubectl rollout status` reads a Deployment, and further: a finished roll-out that has lost replicas is Unavailable.
+// As `kubectl rollout status` reads a Deployment, and further: a finished roll-out that has lost replicas is
+// Unavailable.
 Rollout rollout_of(const Child* deployment) {
   if (deployment == nullptr || !deployment->rollout) return Rollout::Absent;
   const RolloutState& state = *deployment->rollout;
@@ -53,7 +54,10 @@ bool available(const Child* deployment) {
 class StatusBuilder {
  public:
   StatusBuilder(const Observed& observed, const Plan& plan, const Outcome& outcome)
-      : observed_(observed), plan_(plan), outcome_(outcome), deployment_(find(observed, Slot::AgentDeployment)) {}
+      : observed_(observed),
+        plan_(plan),
+        outcome_(outcome),
+        deployment_(find(observed, Slot::AgentDeployment)) {}
 
   Conditions conditions() {
     summary();
@@ -64,8 +68,8 @@ class StatusBuilder {
 
  private:
   void add(std::string type, ConditionStatus status, const Verdict& verdict) {
-    conditions_.push_back(
-        Condition{std::move(type), status, verdict.reason, verdict.message, observed_.team->meta.generation, {}});
+    conditions_.push_back(Condition{
+        std::move(type), status, verdict.reason, verdict.message, observed_.team->meta.generation, {}});
   }
 
   [[nodiscard]] std::optional<Verdict> stalled() const {
@@ -73,8 +77,9 @@ class StatusBuilder {
       if (!stalls->empty()) return Verdict{stalls->front().reason, stalls->front().message};
     }
     if (plan_.wants(Slot::AgentDeployment) && rollout_of(deployment_) == Rollout::Failed) {
-      return Verdict{"ProgressDeadlineExceeded", "the agent's pods did not become ready in time; see `kubectl describe deployment " +
-                                                     deployment_->meta.key.name + "` and its pods"};
+      return Verdict{"ProgressDeadlineExceeded",
+                     "the agent's pods did not become ready in time; see `kubectl describe deployment " +
+                         deployment_->meta.key.name + "` and its pods"};
     }
     return std::nullopt;
   }
@@ -82,14 +87,18 @@ class StatusBuilder {
   [[nodiscard]] std::optional<Verdict> in_progress() const {
     if (!outcome_.errors.empty()) return Verdict{"Retrying", outcome_.errors.front().message};
     if (!plan_.terminating.empty()) {
-      return Verdict{"Terminating", "waiting for the former " + std::string{info(plan_.terminating.front()).type.kind} + " to be gone"};
+      return Verdict{
+          "Terminating",
+          "waiting for the former " + std::string{info(plan_.terminating.front()).type.kind} + " to be gone"};
     }
     if (!plan_.wants(Slot::AgentDeployment)) return std::nullopt;
     switch (rollout_of(deployment_)) {
       case Rollout::Absent:
       case Rollout::Progressing:
       // One text for every step of a roll-out: each other text would be another write of the status.
-      case Rollout::Unavailable: return Verdict{"Progressing", "waiting until all agent replicas are of the newest revision and ready"};
+      case Rollout::Unavailable:
+        return Verdict{"Progressing",
+                       "waiting until all agent replicas are of the newest revision and ready"};
       case Rollout::Failed:
       case Rollout::Complete: return std::nullopt;
     }
@@ -121,7 +130,8 @@ class StatusBuilder {
       if (!spec.pipeline->time_zone.empty()) message += " " + spec.pipeline->time_zone;
       if (spec.pipeline->suspend) message += " (suspended)";
     }
-    if (discovery) message += (pipeline ? "; " : "") + ("dependency discovery: " + spec.dependency_discovery->schedule);
+    if (discovery)
+      message += (pipeline ? "; " : "") + ("dependency discovery: " + spec.dependency_discovery->schedule);
     if (!there) {
       add("PipelineScheduled", ConditionStatus::False, {"Missing", "not yet scheduled: " + message});
     } else if (pipeline && spec.pipeline->suspend) {
@@ -134,9 +144,11 @@ class StatusBuilder {
   void agent() {
     if (!plan_.wants(Slot::AgentDeployment)) return;
     if (available(deployment_)) {
-      add("AgentAvailable", ConditionStatus::True, {"Available", "all agent replicas that the team asked for answer"});
+      add("AgentAvailable", ConditionStatus::True,
+          {"Available", "all agent replicas that the team asked for answer"});
     } else {
-      add("AgentAvailable", ConditionStatus::False, {"Unavailable", "fewer agent replicas answer than the team asked for"});
+      add("AgentAvailable", ConditionStatus::False,
+          {"Unavailable", "fewer agent replicas answer than the team asked for"});
     }
   }
 
@@ -170,15 +182,19 @@ std::vector<domain::InventoryEntry> inventory(const Observed& observed) {
 
 }  // namespace
 
-domain::TeamStatus make_status(const Observed& observed, const Plan& plan, const Outcome& outcome, std::string_view now) {
+domain::TeamStatus make_status(const Observed& observed,
+                               const Plan& plan,
+                               const Outcome& outcome,
+                               std::string_view now) {
   const Team& team = *observed.team;
   domain::TeamStatus status;
   status.observed_generation = team.meta.generation;
-  status.conditions = kube::carry_transition_times(
-      team.status.conditions, StatusBuilder{observed, plan, outcome}.conditions(), now);
+  status.conditions = kube::carry_transition_times(team.status.conditions,
+                                                   StatusBuilder{observed, plan, outcome}.conditions(), now);
   status.service_url = service_url(observed, plan);
-  status.last_handled_reconcile_at = outcome.errors.empty() ? team.requested_at.substr(0, kMaxHandledReconcileAt)
-                                                            : team.status.last_handled_reconcile_at;
+  status.last_handled_reconcile_at = outcome.errors.empty()
+                                         ? team.requested_at.substr(0, kMaxHandledReconcileAt)
+                                         : team.status.last_handled_reconcile_at;
   status.inventory = inventory(observed);
   return status;
 }

@@ -11,11 +11,14 @@ namespace tp::provisioner {
 
 // PURE. The status after a pass: what was planned, what came of it, and what the caches say now.
 //
-// kstatus, `kubectl wait`, Argo CD and Flux read the conditions like this: Stalled=True is failed (until somebody acts),
-// Reconciling=True is in progress, otherwise Ready tells. So at most one of Stalled and Reconciling is there, Ready is
-// False beside either and has its reason and message, and both are removed rather than set to False. A condition that does
-// not apply to the team is absent. `now` (RFC 3339) becomes the transition time of what changed.
-[[nodiscard]] domain::TeamStatus make_status(const Observed& observed, const Plan& plan, const Outcome& outcome,
+// kstatus, `kubectl wait`, Argo CD and Flux read the conditions like this: Stalled=True is failed (until
+// somebody acts), Reconciling=True is in progress, otherwise Ready tells. So at most one of Stalled and
+// Reconciling is there, Ready is False beside either and has its reason and message, and both are removed
+// rather than set to False. A condition that does not apply to the team is absent. `now` (RFC 3339) becomes
+// the transition time of what changed.
+[[nodiscard]] domain::TeamStatus make_status(const Observed& observed,
+                                             const Plan& plan,
+                                             const Outcome& outcome,
                                              std::string_view now);
 
 }  // namespace tp::provisioner
