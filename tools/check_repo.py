@@ -47,8 +47,8 @@ THIRD_PARTY = {
     r"cpprest/|pplx/": ["http_cpprest"],
     r"boost/": ["http_beast", "http_cpprest"],
     r"openssl/": ["crypto", "http_cpprest"],
-    r"prometheus/": ["metrics"],
-    r"yaml-cpp/": ["kube/client", "options", "provisioner/app"],
+    r"prometheus/": ["metrics", "kube/runtime", "provisioner/reconcile"],
+    r"yaml-cpp/": ["kube/client", "domain", "provisioner/app"],
     r"catch2/": [],
 }
 
