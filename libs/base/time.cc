@@ -11,6 +11,10 @@ namespace {
 using std::chrono::days;
 using std::chrono::floor;
 
+// Whole years that WallTime holds: 64 bits of nanoseconds around 1970.
+constexpr int kFirstYear = 1678;
+constexpr int kLastYear = 2261;
+
 struct Parts {
   std::chrono::year_month_day date;
   std::chrono::hh_mm_ss<std::chrono::microseconds> time;
@@ -41,7 +45,7 @@ std::string format(WallTime time, bool micro) {
 
 // Takes exactly `digits` decimal digits from the front.
 std::optional<int> take(std::string_view& text, std::size_t digits) {
-  if (text.size() < digits) return std::nullopt;
+  if (text.size() < digits || text.front() == '-') return std::nullopt;  // from_chars takes a sign
   int value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + digits, value);
   if (error != std::errc{} || end != text.data() + digits) return std::nullopt;
@@ -104,6 +108,7 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
   const std::chrono::year_month_day date{std::chrono::year{field[0]},
                                          std::chrono::month{static_cast<unsigned>(field[1])},
                                          std::chrono::day{static_cast<unsigned>(field[2])}};
+  if (field[0] < kFirstYear || field[0] > kLastYear) return std::nullopt;
   if (!date.ok() || field[3] > 23 || field[4] > 59 || field[5] > 60) return std::nullopt;
   return std::chrono::sys_days{date} + std::chrono::hours{field[3]} + std::chrono::minutes{field[4]} +
          std::chrono::seconds{field[5]} + *fraction - *offset;
