@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -87,7 +88,7 @@ class Fixture {
       std::string text{to_string(request.method)};
       text += " " + request.target + " from " + request.peer;
       for (const auto& [name, value] : request.headers) {
-        if (name.starts_with("X-")) text += " " + name + "=" + value;
+        if (name.starts_with("X-")) text.append(" ").append(name).append("=").append(value);
       }
       return Response{200, {{"Content-Type", "text/plain"}}, text + ": " + request.body};
     };

@@ -1,10 +1,8 @@
 #include "http_beast/server.h"
 
-#include <stdexcept>
 #include <string>
 #include <vector>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/socket.h>
 
@@ -36,7 +34,7 @@ TEST_CASE("a request is answered and the connection kept for the next") {
 TEST_CASE("the handler sees method, target, peer, headers and the exact body") {
   Fixture f;
   RawClient c = f.client();
-  const std::string body{"\0\xff\r\n\r\nGET ", 11};
+  const std::string body{"\0\xff\r\n\r\nGET ", 10};
   c.send("PUT /echo?q=%20 HTTP/1.1\r\nHost: x\r\nX-One: 1\r\nX-Two: a b \r\nContent-Length: 11\r\n\r\n" +
          body);
   CHECK(c.read_response().ends_with("PUT /echo?q=%20 from 127.0.0.1 X-One=1 X-Two=a b: " + body));
@@ -219,18 +217,15 @@ TEST_CASE("no socket of the server survives an exec") {
   RawClient c = f.client();
   c.send(kGetHello);
   REQUIRE(c.read_response().ends_with("hello"));
-  DIR* const fds = ::opendir("/proc/self/fd");
-  REQUIRE(fds != nullptr);
+  constexpr int kFdsLookedAt = 4096;
   int sockets = 0;
-  while (const dirent* const entry = ::readdir(fds)) {
-    const int fd = std::atoi(static_cast<const char*>(entry->d_name));
+  for (int fd = 0; fd < kFdsLookedAt; ++fd) {
     int type = 0;
     socklen_t size = sizeof type;
     if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) continue;
     ++sockets;
     CHECK((::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
   }
-  ::closedir(fds);
   CHECK(sockets >= 3);  // the listener and both ends of the connection
 }
 
