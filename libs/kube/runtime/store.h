@@ -110,13 +110,15 @@ class Store final : public Collection {
   };
   using Changes = std::vector<Change>;
   struct OlderFirst {
-    using is_transparent =
-        void;  // NOLINT(readability-identifier-naming): the name that std::multimap looks for
+    // NOLINTNEXTLINE(readability-identifier-naming): the name that std::multimap looks for
+    using is_transparent = void;
+
     bool operator()(std::string_view a, std::string_view b) const noexcept {
       return std::is_lt(compare_resource_versions(a, b));
     }
   };
 
+  void unreadable(const ObjectMeta& meta) TP_EXCLUDES(writer_, m_);
   void notify(const Changes& changes) const TP_REQUIRES(writer_);
   void listed(T object, Changes& changes) TP_REQUIRES(m_);
   void streamed(T object, Changes& changes) TP_REQUIRES(m_);

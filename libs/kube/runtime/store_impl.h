@@ -3,7 +3,6 @@
 // Definitions of kube/runtime/store.h; include that.
 
 #include <compare>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -135,28 +134,40 @@ void Store<T>::end_replace(std::string_view resource_version) {
 template <class T>
 Status Store<T>::upsert(json::View object) {
   Result<T> next = project_(object);
-  // An object that cannot be read still exists: it must neither be taken for deleted nor hold up the stream.
-  std::optional<ObjectMeta> unreadable;
   if (!next) {
-    TP_ASSIGN_OR_RETURN(unreadable, read_meta(object));
+    TP_ASSIGN_OR_RETURN(const ObjectMeta meta, read_meta(object));
+    unreadable(meta);
+    return std::move(next).error();
   }
   const MutexLock writing{writer_};
   Changes changes;
   {
     const MutexLock lock{m_};
-    if (unreadable && replacing_) {
-      listed_.insert(unreadable->key);
-    } else if (unreadable) {
-      advance(unreadable->resource_version, &unreadable->key, changes);
-    } else if (replacing_) {
+    if (replacing_) {
       listed(*std::move(next), changes);
     } else {
       streamed(*std::move(next), changes);
     }
   }
   notify(changes);
-  if (unreadable) return std::move(next).error();
   return ok();
+}
+
+// An object that cannot be projected still exists: it must neither be taken for deleted nor hold up the
+// stream.
+template <class T>
+void Store<T>::unreadable(const ObjectMeta& meta) {
+  const MutexLock writing{writer_};
+  Changes changes;
+  {
+    const MutexLock lock{m_};
+    if (replacing_) {
+      listed_.insert(meta.key);
+    } else {
+      advance(meta.resource_version, &meta.key, changes);
+    }
+  }
+  notify(changes);
 }
 
 template <class T>

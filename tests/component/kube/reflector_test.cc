@@ -105,7 +105,7 @@ class Fixture {
   ~Fixture() {
     reflector_->stop();
     CHECK(reflector_->state() == Reflector::State::Stopped);
-    CHECK(script.problems() == Strings{});
+    CHECK(script.problems().empty());
     ::close(fd_);
   }
 
@@ -143,14 +143,14 @@ class Fixture {
   }
 
   // Of a series of the resource, as it is exposed; -1 when there is none.
-  double metric(const std::string& name, const std::string& more_labels = {}) {
+  double metric(const std::string& name, const std::string& more_labels = {}) const {
     const std::string series = "\n" + name + "{" + more_labels + R"(resource="deployments.apps"} )";
     const std::string text = registry.expose();
     const std::size_t at = text.find(series);
     return at == std::string::npos ? -1 : std::stod(text.substr(at + series.size()));
   }
 
-  double listings(const std::string& reason) {
+  double listings(const std::string& reason) const {
     return metric("kube_watch_listings_total", "reason=\"" + reason + "\",");
   }
 

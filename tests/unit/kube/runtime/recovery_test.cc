@@ -38,6 +38,7 @@ TEST_CASE("Recovery: the server's return ends everyone's pause", "[recovery]") {
   std::atomic<int> over{0};
   {
     std::vector<std::jthread> waiters;
+    waiters.reserve(3);
     for (int i = 0; i < 3; ++i) {
       waiters.emplace_back([&] {
         recovery.pause({}, 0ms, kForever);

@@ -1,5 +1,7 @@
 #include "kube/runtime/work_queue.h"
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <string>
 #include <thread>
@@ -177,37 +179,57 @@ TEST_CASE("WorkQueue: stop ends a wait, and nothing is taken after it", "[queue]
   CHECK(queue.depth() == 1);
 }
 
+// Keys that ask for their next run while they run, now or a little later, until each has had its rounds.
+class Carousel {
+ public:
+  static constexpr int kKeys = 50;
+  static constexpr int kRounds = 40;
+
+  explicit Carousel(WorkQueue& queue) : queue_(queue) {}
+
+  void work() {
+    while (const auto item = queue_.take(all_done_.get_token())) {
+      ride(*item);
+      queue_.done(item->key);
+      if (left_.fetch_sub(1) == 1) all_done_.request_stop();
+    }
+  }
+
+  [[nodiscard]] bool overlapped() const { return overlapped_; }
+
+  [[nodiscard]] bool complete() const {
+    return std::all_of(runs_.begin(), runs_.end(), [](const auto& count) { return count == kRounds; });
+  }
+
+ private:
+  void ride(const WorkQueue::Item& item) {
+    const auto i = static_cast<std::size_t>(std::stoi(item.key.name));
+    if (running_.at(i).fetch_add(1) != 0) overlapped_ = true;
+    if (runs_.at(i).fetch_add(1) + 1 < kRounds) {
+      queue_.add_after(item.key, i % 2 == 0 ? 0ms : 1ms, i % 3 == 0 ? Priority::Low : Priority::Normal);
+    }
+    running_.at(i).fetch_sub(1);
+  }
+
+  WorkQueue& queue_;
+  std::array<std::atomic<int>, kKeys> running_{};
+  std::array<std::atomic<int>, kKeys> runs_{};
+  std::atomic<bool> overlapped_{false};
+  std::atomic<int> left_{kKeys * kRounds};
+  std::stop_source all_done_;
+};
+
 TEST_CASE("WorkQueue: many workers take every key, none twice at once", "[queue]") {
-  constexpr int kKeys = 50;
-  constexpr int kRounds = 40;
   const SystemClock clock;
   WorkQueue queue{clock};
-  std::array<std::atomic<int>, kKeys> running{};
-  std::array<std::atomic<int>, kKeys> runs{};
-  std::atomic<bool> overlapped{false};
-  std::atomic<int> left{kKeys * kRounds};
-  std::stop_source all_done;
+  Carousel carousel{queue};
   {
-    std::vector<std::jthread> workers;
-    for (int w = 0; w < 4; ++w) {
-      workers.emplace_back([&] {
-        while (const auto item = queue.take(all_done.get_token())) {
-          const auto i = static_cast<std::size_t>(std::stoi(item->key.name));
-          if (running.at(i).fetch_add(1) != 0) overlapped = true;
-          // Each run asks for the next one while it runs, now or a little later, until the rounds are over.
-          if (runs.at(i).fetch_add(1) + 1 < kRounds) {
-            queue.add_after(item->key, i % 2 == 0 ? 0ms : 1ms, i % 3 == 0 ? Priority::Low : Priority::Normal);
-          }
-          running.at(i).fetch_sub(1);
-          queue.done(item->key);
-          if (left.fetch_sub(1) == 1) all_done.request_stop();
-        }
-      });
-    }
-    for (int i = 0; i < kKeys; ++i) queue.add(key(std::to_string(i)));
+    std::array<std::jthread, 4> workers;
+    for (std::jthread& worker : workers) worker = std::jthread{[&] { carousel.work(); }};
+    for (int i = 0; i < Carousel::kKeys; ++i) queue.add(key(std::to_string(i)));
   }
-  CHECK_FALSE(overlapped);
-  for (const auto& count : runs) CHECK(count == kRounds);
+  CHECK_FALSE(carousel.overlapped());
+  CHECK(carousel.complete());
   CHECK(queue.depth() == 0);
 }
 
