@@ -35,7 +35,7 @@ TEST_CASE("the handler sees method, target, peer, headers and the exact body") {
   Fixture f;
   RawClient c = f.client();
   const std::string body{"\0\xff\r\n\r\nGET ", 10};
-  c.send("PUT /echo?q=%20 HTTP/1.1\r\nHost: x\r\nX-One: 1\r\nX-Two: a b \r\nContent-Length: 11\r\n\r\n" +
+  c.send("PUT /echo?q=%20 HTTP/1.1\r\nHost: x\r\nX-One: 1\r\nX-Two: a b \r\nContent-Length: 10\r\n\r\n" +
          body);
   CHECK(c.read_response().ends_with("PUT /echo?q=%20 from 127.0.0.1 X-One=1 X-Two=a b: " + body));
 }
