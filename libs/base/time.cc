@@ -16,8 +16,8 @@ constexpr int kFirstYear = 1678;
 constexpr int kLastYear = 2261;
 
 struct Parts {
-  std::chrono::year_month_day date;
-  std::chrono::hh_mm_ss<std::chrono::microseconds> time;
+  std::chrono::year_month_day date{};
+  std::chrono::hh_mm_ss<std::chrono::microseconds> time{};
 };
 
 Parts split(WallTime time) {

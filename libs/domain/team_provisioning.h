@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -20,9 +21,9 @@ inline constexpr kube::ResourceType kTeamProvisionings{"incidentfox.io", "v1alph
 inline constexpr std::string_view kFinalizer = "incidentfox.io/team-operator";
 inline constexpr std::string_view kRequestedAt = "incidentfox.io/requestedAt";
 
-// The resource as plain values, as small as they can be: a cache holds ten thousand of them. The schema in crds/ is the
-// contract; every field here has the name, meaning and default that it has there. Parts that are passed on to
-// Kubernetes as they are (resources, affinity, …) stay JSON.
+// The resource as plain values, as small as they can be: a cache holds ten thousand of them. The schema in
+// crds/ is the contract; every field here has the name, meaning and default that it has there. Parts that are
+// passed on to Kubernetes as they are (resources, affinity, …) stay JSON.
 
 // A Kubernetes ResourceRequirements: {"requests":{…},"limits":{…}}; null when absent.
 using Resources = nlohmann::json;
@@ -58,6 +59,7 @@ struct EnvVar {
   friend bool operator==(const EnvVar&, const EnvVar&) = default;
 };
 
+// NOLINTNEXTLINE(bugprone-exception-escape): a json that is null allocates nothing
 struct DedicatedRuntime {
   std::int64_t replicas = 1;
   Resources resources{};
@@ -67,7 +69,8 @@ struct DedicatedRuntime {
   nlohmann::json node_selector{};  // map, or null
   nlohmann::json tolerations{};    // list, or null
   nlohmann::json affinity{};       // core/v1 Affinity, or null
-  nlohmann::json topology_spread{};  // list of core/v1 TopologySpreadConstraint without labelSelector, or null
+  nlohmann::json
+      topology_spread{};  // list of core/v1 TopologySpreadConstraint without labelSelector, or null
   std::string priority_class_name{};
   nlohmann::json disruption_budget{};  // {"minAvailable": …} or {"maxUnavailable": …}, or null
   bool network_isolation = false;
@@ -89,7 +92,10 @@ struct TeamSpec {
 struct InventoryEntry {
   std::string api_version{}, kind{}, name{}, uid{};
 
-  friend auto operator<=>(const InventoryEntry&, const InventoryEntry&) = default;
+  friend bool operator==(const InventoryEntry&, const InventoryEntry&) = default;
+  friend bool operator<(const InventoryEntry& a, const InventoryEntry& b) {
+    return std::tie(a.api_version, a.kind, a.name, a.uid) < std::tie(b.api_version, b.kind, b.name, b.uid);
+  }
 };
 
 struct TeamStatus {
@@ -105,7 +111,7 @@ struct TeamStatus {
 struct TeamProvisioning {
   kube::ObjectMeta meta{};
   int finalizer_index = -1;    // of ours in metadata.finalizers; -1: absent
-  std::string requested_at{};    // annotation kRequestedAt
+  std::string requested_at{};  // annotation kRequestedAt
   TeamSpec spec{};
   TeamStatus status{};
 };

@@ -37,6 +37,7 @@ struct ObjectKey {
 
   [[nodiscard]] std::string str() const { return ns.empty() ? name : ns + "/" + name; }
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the generated 0 for a pointer
   friend auto operator<=>(const ObjectKey&, const ObjectKey&) = default;
 };
 

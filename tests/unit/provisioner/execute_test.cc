@@ -78,7 +78,7 @@ struct Fixture {
     return executor.run(Context{}, team, Plan{.actions = std::move(actions)}, log);
   }
 
-  ApplyChild apply(const Team& team, std::string uid = {}, bool adopt = false) {
+  [[nodiscard]] ApplyChild apply(const Team& team, std::string uid = {}, bool adopt = false) const {
     const auto state = desired_state(team, build, default_layout(team));
     return {state.children.front().slot, state.children.front().object, std::move(uid), adopt};
   }

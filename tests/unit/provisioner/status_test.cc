@@ -9,7 +9,6 @@
 namespace tp::provisioner {
 namespace {
 
-using kube::ConditionStatus;
 using test::a_team;
 using test::converged;
 using test::dedicated;
@@ -23,7 +22,7 @@ constexpr std::string_view kNow = "2026-01-01T00:00:00Z";
 domain::TeamStatus status_of(const Observed& observed, const Outcome& outcome = {}) {
   domain::TeamStatus status = make_status(observed, make_plan(observed, kBuild), outcome, kNow);
   // Flux's and kstatus' rules hold for every status that we ever write.
-  CHECK(test::broken_condition_rules(status, observed.team->meta.generation) == "");
+  CHECK(test::broken_condition_rules(status, observed.team->meta.generation).empty());
   return status;
 }
 

@@ -1,7 +1,6 @@
 #include "provisioner/app/app.h"
 
 #include <memory>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,6 +24,8 @@
 
 namespace tp::provisioner {
 namespace {
+
+using AccountPointer = std::shared_ptr<const Account>;
 
 constexpr const char* kServiceAccountDirectory = "/var/run/secrets/kubernetes.io/serviceaccount";
 
@@ -121,28 +122,34 @@ class App {
   // What a change in the cluster makes us look at.
   void subscribe() {
     caches_.subscribe(
-        [this](const TeamPointer& before, const TeamPointer& after) {
-          const Team& team = after ? *after : *before;
-          enqueue(team);
-          // Who is the owner of an org and team may have changed hands.
-          const bool identity_changed = !before || !after || before->meta.uid != after->meta.uid;
-          if (!identity_changed) return;
-          for (const TeamPointer& other : caches_.namesakes(team)) {
-            if (other->meta.key != team.meta.key) enqueue(*other);
-          }
-        },
-        [this](const ChildPointer& before, const ChildPointer& after) {
-          std::set<kube::ObjectKey> keys;
-          for (const ChildPointer& child : {before, after}) {
-            if (!child) continue;
-            for (const TeamPointer& team : caches_.owners_of(*child)) keys.insert(team->meta.key);
-          }
-          for (const kube::ObjectKey& key : keys) queue_.add(key, priority());
-        },
-        [this](const std::shared_ptr<const Account>& before, const std::shared_ptr<const Account>& after) {
-          if (after) return;
-          for (const TeamPointer& team : caches_.teams_in(before->meta.key.ns)) enqueue(*team);
+        [this](const TeamPointer& before, const TeamPointer& after) { team_changed(before, after); },
+        [this](const ChildPointer& before, const ChildPointer& after) { child_changed(before, after); },
+        [this](const AccountPointer& before, const AccountPointer& after) {
+          if (!after) account_gone(*before);
         });
+  }
+
+  void team_changed(const TeamPointer& before, const TeamPointer& after) {
+    const Team& team = after ? *after : *before;
+    enqueue(team);
+    // Who is the owner of an org and team may have changed hands.
+    const bool came_or_went = !before || !after || before->meta.uid != after->meta.uid;
+    if (!came_or_went) return;
+    for (const TeamPointer& other : caches_.namesakes(team)) {
+      if (other->meta.key != team.meta.key) enqueue(*other);
+    }
+  }
+
+  // The team that it belonged to, and the one that it belongs to now: its labels may have been changed.
+  void child_changed(const ChildPointer& before, const ChildPointer& after) {
+    for (const ChildPointer& child : {before, after}) {
+      if (!child) continue;
+      for (const TeamPointer& team : caches_.owners_of(*child)) enqueue(*team);
+    }
+  }
+
+  void account_gone(const Account& account) {
+    for (const TeamPointer& team : caches_.teams_in(account.meta.key.ns)) enqueue(*team);
   }
 
   void enqueue(const Team& team) { queue_.add(team.meta.key, priority()); }

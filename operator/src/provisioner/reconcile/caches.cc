@@ -1,6 +1,7 @@
 #include "provisioner/reconcile/caches.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -112,24 +113,44 @@ kube::Store<Account>& Caches::account(const std::string& name, const std::string
 
 std::optional<Observed> Caches::observe(const kube::ObjectKey& key) const {
   const Partition& partition = partition_of(key.ns);
-  Observed observed{partition.teams.get(key)};
-  if (!observed.team) return std::nullopt;
-  const Team& team = *observed.team;
-  for (TeamPointer& other : namesakes(team)) {
-    if (other->meta.uid == team.meta.uid) continue;
-    if (older(*other, observed.owner ? *observed.owner : team)) observed.owner = std::move(other);
-  }
-  for (const std::string& owner : owner_keys(team)) {
-    for (const auto& store : partition.children) {
-      for (ChildPointer& child : store->find(owner)) {
-        if (belongs_to(*child, team)) observed.children.push_back(std::move(child));
-      }
-    }
-  }
+  TeamPointer team = partition.teams.get(key);
+  if (!team) return std::nullopt;
+  Observed observed{.team = team, .owner = owner_of(*team), .children = children_of(*team)};
   for (const auto& [name, store] : partition.accounts) {
-    if (store->get({team.meta.key.ns, name})) observed.service_accounts.push_back(name);
+    if (store->get({key.ns, name})) observed.service_accounts.push_back(name);
   }
   return observed;
+}
+
+TeamPointer Caches::owner_of(const Team& team) const {
+  TeamPointer owner;
+  for (TeamPointer& other : namesakes(team)) {
+    if (other->meta.uid != team.meta.uid && older(*other, owner ? *owner : team)) owner = std::move(other);
+  }
+  return owner;
+}
+
+std::vector<ChildPointer> Caches::children_of(const Team& team) const {
+  std::vector<ChildPointer> result;
+  for (const std::string& owner : owner_keys(team)) {
+    for (const auto& store : partition_of(team.meta.key.ns).children) {
+      std::vector<ChildPointer> found = store->find(owner);
+      std::copy_if(std::make_move_iterator(found.begin()), std::make_move_iterator(found.end()),
+                   std::back_inserter(result),
+                   [&](const ChildPointer& child) { return belongs(*child, team); });
+    }
+  }
+  return result;
+}
+
+bool Caches::belongs(const Child& child, const domain::TeamProvisioning& team) const {
+  if (!belongs_to(child, team)) return false;
+  if (child.managed_by != ManagedBy::Legacy || child.slot != Slot::AgentService) return true;
+  const auto* const deployments = std::find(kOwnedKinds.begin(), kOwnedKinds.end(), kube::kDeployments);
+  const auto& store = partition_of(child.meta.key.ns)
+                          .children.at(static_cast<std::size_t>(deployments - kOwnedKinds.begin()));
+  const ChildPointer deployment = store->get(child.meta.key);
+  return !deployment || belongs_to(*deployment, team);
 }
 
 std::vector<TeamPointer> Caches::namesakes(const domain::TeamProvisioning& team) const {

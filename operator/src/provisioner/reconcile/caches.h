@@ -53,6 +53,9 @@ class Caches {
 
   // What is known about a team now; nothing when the resource does not exist.
   [[nodiscard]] std::optional<Observed> observe(const kube::ObjectKey& key) const;
+  // belongs_to(), and more for a legacy Service: its labels may fit two teams, and it holds no raw ids. Then
+  // it goes with the Deployment of its name, where there is one.
+  [[nodiscard]] bool belongs(const Child& child, const domain::TeamProvisioning& team) const;
   // The resources for the same organisation and team, in whatever namespace; itself included.
   [[nodiscard]] std::vector<TeamPointer> namesakes(const domain::TeamProvisioning& team) const;
   // The resources whose children carry these labels.
@@ -72,6 +75,9 @@ class Caches {
     std::map<std::string, std::unique_ptr<kube::Store<Account>>> accounts;  // by name
   };
   [[nodiscard]] Partition& partition_of(const std::string& ns) const;
+  // The oldest of the resources for this team that are older than this one; null when there is none.
+  [[nodiscard]] TeamPointer owner_of(const Team& team) const;
+  [[nodiscard]] std::vector<ChildPointer> children_of(const Team& team) const;
 
   std::vector<std::unique_ptr<Partition>> partitions_;
 };

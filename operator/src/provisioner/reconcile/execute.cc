@@ -129,6 +129,12 @@ struct Executor::Run {
     return json::parse(text);
   }
 
+  // What was there a moment ago may have gone since: that is worth another pass, not an error to wait on.
+  static Status gone_or(const Error& error, const ApplyChild& action) {
+    if (error.code == ErrorCode::NotFound) return outdated(describe(Action{action}));
+    return error;
+  }
+
   Status send(const ApplyChild& action, const Json& body) {
     const kube::ResourceType& type = info(action.slot).type;
     ++outcome.writes;
@@ -147,7 +153,7 @@ struct Executor::Run {
   Status update(const ApplyChild& action) {
     Json body = action.object;
     body["metadata"]["uid"] = action.uid;
-    const Status sent = send(action, body);
+    Status sent = send(action, body);
     if (sent || (!is_taken(sent.error().code) && sent.error().code != ErrorCode::InvalidArgument))
       return sent;
     // The same answers (409, 422) mean that the object is gone, or another: only a look tells.
@@ -166,15 +172,17 @@ struct Executor::Run {
   Status judge(const ApplyChild& action) {
     const kube::ResourceType& type = info(action.slot).type;
     const kube::ObjectKey key = key_of(action.object);
-    TP_ASSIGN_OR_RETURN(const std::string text, api.get(ctx, type, key));
+    const auto text = api.get(ctx, type, key);
+    if (!text) return gone_or(text.error(), action);
     json::Document document;
-    TP_TRY(document.parse(text));
+    TP_TRY(document.parse(*text));
     TP_ASSIGN_OR_RETURN(const Child live, project_child(type, document.root()));
-    if (live.meta.deleting)
+    if (live.meta.deleting) {
       return Error{ErrorCode::FailedPrecondition,
                    std::string{type.kind} + " " + key.str() + " is still being deleted"};
+    }
     const bool ours =
-        live.meta.controller_uid == team.meta.uid || (belongs_to(live, team) && !live.foreign_controller);
+        live.meta.controller_uid == team.meta.uid || (caches.belongs(live, team) && !live.foreign_controller);
     if (!ours) {
       outcome.stalls.push_back(
           {"Conflict",
@@ -193,9 +201,10 @@ struct Executor::Run {
   Status take_over(const ApplyChild& action) {
     const kube::ResourceType& type = info(action.slot).type;
     const kube::ObjectKey key = key_of(action.object);
-    TP_ASSIGN_OR_RETURN(const Json live, read(type, key));
-    if (live.at("metadata").value("uid", "") != action.uid) return outdated(describe(Action{action}));
-    const auto patch = kube::take_over_patch(live, kFieldManager);
+    const auto live = read(type, key);
+    if (!live) return gone_or(live.error(), action);
+    if (live->at("metadata").value("uid", "") != action.uid) return outdated(describe(Action{action}));
+    const auto patch = kube::take_over_patch(*live, kFieldManager);
     if (!patch) return ok();
     ++outcome.writes;
     const auto patched = api.patch_json(ctx, type, key, *patch, kFieldManager);
