@@ -38,7 +38,7 @@ constexpr std::array<std::string_view, 7> kBinarySuffixes{"", "Ki", "Mi", "Gi", 
 constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
 std::string_view take_digits(std::string_view& rest) {
-  const auto end = std::find_if_not(rest.begin(), rest.end(), is_digit);
+  const auto* const end = std::find_if_not(rest.begin(), rest.end(), is_digit);
   const std::string_view digits = rest.substr(0, static_cast<std::size_t>(end - rest.begin()));
   rest.remove_prefix(digits.size());
   return digits;
@@ -70,21 +70,21 @@ std::optional<Suffix> parse_suffix(std::string_view text) {
 
 // Arithmetic on decimal digits, most significant first.
 void add_one(std::string& digits) {
-  for (auto digit = digits.rbegin(); digit != digits.rend(); ++digit) {
-    if (*digit != '9') {
-      ++*digit;
-      return;
-    }
-    *digit = '0';
+  const std::size_t last = digits.find_last_not_of('9');
+  if (last == std::string::npos) {
+    digits.assign(digits.size() + 1, '0');
+    digits.front() = '1';
+    return;
   }
-  digits.insert(0, 1, '1');
+  ++digits[last];
+  std::fill(digits.begin() + static_cast<std::ptrdiff_t>(last) + 1, digits.end(), '0');
 }
 
 void double_it(std::string& digits) {
   int carry = 0;
-  for (auto digit = digits.rbegin(); digit != digits.rend(); ++digit) {
-    const int value = (*digit - '0') * 2 + carry;
-    *digit = static_cast<char>('0' + value % 10);
+  for (std::size_t i = digits.size(); i > 0; --i) {
+    const int value = (digits[i - 1] - '0') * 2 + carry;
+    digits[i - 1] = static_cast<char>('0' + value % 10);
     carry = value / 10;
   }
   if (carry != 0) digits.insert(0, 1, '1');
@@ -105,13 +105,12 @@ struct Amount {
 };
 
 // Both normalised.
-std::strong_ordering compare(const Amount& a, const Amount& b) {
-  if (a.digits.empty() || b.digits.empty()) return a.digits.size() <=> b.digits.size();
+int compare_amounts(const Amount& a, const Amount& b) {
+  if (a.digits.empty() || b.digits.empty()) return (a.digits.empty() ? 0 : 1) - (b.digits.empty() ? 0 : 1);
   const int a_magnitude = static_cast<int>(a.digits.size()) + a.exponent;
   const int b_magnitude = static_cast<int>(b.digits.size()) + b.exponent;
-  if (a_magnitude != b_magnitude) return a_magnitude <=> b_magnitude;
-  return a.digits.compare(b.digits) <=>
-         0;  // no trailing zeros: of equal beginnings the longer one is greater
+  if (a_magnitude != b_magnitude) return a_magnitude - b_magnitude;
+  return a.digits.compare(b.digits);  // no trailing zeros: of equal beginnings the longer one is greater
 }
 
 // Whatever is above zero counts as at least 1n.
@@ -182,11 +181,12 @@ Amount amount_of(std::string digits, std::size_t fraction, const Suffix& suffix)
   amount.normalise();
   round_up_to_nano(amount);
   const Amount most{"9223372036854775807", 0};
-  return compare(amount, most) > 0 ? most : amount;
+  return compare_amounts(amount, most) > 0 ? most : amount;
 }
 
 bool writes_binary(const Amount& amount, Format format) {
-  return format == Format::BinarySi && amount.exponent >= 0 && compare(amount, Amount{"1024", 0}) >= 0;
+  return format == Format::BinarySi && amount.exponent >= 0 &&
+         compare_amounts(amount, Amount{"1024", 0}) >= 0;
 }
 
 }  // namespace
@@ -224,8 +224,8 @@ std::optional<Quantity> Quantity::parse(std::string_view text) {
   return quantity;
 }
 
-std::strong_ordering operator<=>(const Quantity& a, const Quantity& b) {
-  return compare(Amount{a.digits_, a.exponent_}, Amount{b.digits_, b.exponent_});
+int Quantity::compare(const Quantity& other) const {
+  return compare_amounts(Amount{digits_, exponent_}, Amount{other.digits_, other.exponent_});
 }
 
 }  // namespace tp::domain

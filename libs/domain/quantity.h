@@ -1,6 +1,5 @@
 #pragma once
 
-#include <compare>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,9 +22,11 @@ class Quantity {
   // binary amounts stop at 2^63-1.
   [[nodiscard]] const std::string& canonical() const noexcept { return canonical_; }
 
-  // By amount: 1Gi equals 1024Mi.
-  friend std::strong_ordering operator<=>(const Quantity& a, const Quantity& b);
-  friend bool operator==(const Quantity& a, const Quantity& b) { return (a <=> b) == 0; }
+  // Below, at or above zero as the amount is less than, equal to or more than the other's: 1Gi equals 1024Mi.
+  [[nodiscard]] int compare(const Quantity& other) const;
+  friend bool operator==(const Quantity& a, const Quantity& b) { return a.compare(b) == 0; }
+  friend bool operator<(const Quantity& a, const Quantity& b) { return a.compare(b) < 0; }
+  friend bool operator>(const Quantity& a, const Quantity& b) { return a.compare(b) > 0; }
 
  private:
   Quantity() = default;

@@ -97,13 +97,12 @@ bool runs_backwards(std::string_view before, std::string_view after) {
     return parse_number(before.substr(before.size() - left)) > parse_number(after.substr(0, right));
   }
   if (before.size() < 3) return false;
-  for (const std::span<const std::string_view> names :
-       {std::span<const std::string_view>{kMonths}, std::span<const std::string_view>{kDays}}) {
+  const auto backwards_in = [&](std::span<const std::string_view> names) {
     const std::optional<int> from = parse_name(before.substr(before.size() - 3), names);
     const std::optional<int> to = parse_name(after.substr(0, 3), names);
-    if (from && to && *from > *to) return true;
-  }
-  return false;
+    return from && to && *from > *to;
+  };
+  return backwards_in(kMonths) || backwards_in(kDays);
 }
 
 }  // namespace

@@ -16,7 +16,6 @@
 namespace tp::domain {
 namespace {
 
-using json::Type;
 using json::View;
 using std::string_view;
 
