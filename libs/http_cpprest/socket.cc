@@ -48,7 +48,8 @@ UniqueFd duplicate(int fd) noexcept { return UniqueFd{::fcntl(fd, F_DUPFD_CLOEXE
 
 void reset_on_close(int fd) noexcept {
   const linger now{.l_onoff = 1, .l_linger = 0};
-  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);  // fails only where there is no connection to reset
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now,
+               sizeof now);  // fails only where there is no connection to reset
 }
 
 bool is_stale(int fd) noexcept {

@@ -200,6 +200,11 @@ std::size_t RawServer::connections() const {
   return accepted_;
 }
 
+std::size_t RawServer::open_connections() const {
+  const MutexLock lock{m_};
+  return open_.size();
+}
+
 std::vector<std::string> RawServer::requests() const {
   const MutexLock lock{m_};
   return requests_;

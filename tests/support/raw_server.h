@@ -81,6 +81,8 @@ class RawServer {
   // http(s)://127.0.0.1:port
   [[nodiscard]] std::string url() const;
   [[nodiscard]] std::size_t connections() const TP_EXCLUDES(m_);
+  // Those of them that are open still.
+  [[nodiscard]] std::size_t open_connections() const TP_EXCLUDES(m_);
   // Every request read so far, whole, in the order of reading.
   [[nodiscard]] std::vector<std::string> requests() const TP_EXCLUDES(m_);
 

@@ -224,17 +224,15 @@ TEST_CASE("keep-alive: a connection serves one request after the other") {
 }
 
 TEST_CASE("keep-alive: an idle connection that the peer closed is replaced without an error") {
-  Signal closed;
-  RawServer server{[&closed](RawServer::Peer& peer) {
+  RawServer server{[](RawServer::Peer& peer) {
     while (peer.read_request()) {
       peer.write(http_answer(200, "ok"));
-      if (peer.index() == 0) break;
+      if (peer.index() == 0) return;
     }
-    closed.set();
   }};
   const auto client = make_client(server.url());
   REQUIRE(client->send(patient(), Request{}));
-  REQUIRE(closed.wait());
+  REQUIRE(eventually([&] { return server.open_connections() == 0; }));
   const auto answer = client->send(patient(), Request{Method::Post, "/", {}, "{}"});
   if (!answer) FAIL(answer.error());
   CHECK(server.requests().size() == 2);
