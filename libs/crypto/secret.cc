@@ -10,7 +10,7 @@ namespace {
 // The whole buffer, not only size(): a moved-from or shortened string still holds its old bytes beyond its
 // end.
 void wipe(std::string& value) noexcept {
-  // Never allocates. NOLINTNEXTLINE(clang-analyzer-cplusplus.Move): a moved-from string is valid, and what is wiped
+  // Never allocates. NOLINTNEXTLINE(clang-analyzer-cplusplus.Move): a moved-from string is what is wiped
   value.resize(value.capacity());
   OPENSSL_cleanse(value.data(), value.size());
   value.clear();
@@ -18,9 +18,7 @@ void wipe(std::string& value) noexcept {
 
 }  // namespace
 
-Secret::Secret(std::string value) : value_(std::move(value)) {
-  wipe(value);
-}
+Secret::Secret(std::string value) : value_(std::move(value)) { wipe(value); }
 
 Secret& Secret::operator=(const Secret& other) {
   if (this == &other) return *this;
