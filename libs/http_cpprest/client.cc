@@ -236,7 +236,7 @@ class CpprestClient final : public HttpClient {
     StatusNote note{sink};
     for (std::size_t i = 0;;) {
       TP_TRY(still_wanted(ctx));
-      const Route route = route_to(addresses[i]);
+      const Destination route = route_to(addresses[i]);
       const auto attempt = std::make_shared<Exchange>(options_.max_response_bytes + kHeadRoom);
       {
         const auto lease = std::make_shared<Lease>(
@@ -292,9 +292,9 @@ class CpprestClient final : public HttpClient {
     return addresses;
   }
 
-  [[nodiscard]] Route route_to(const std::string& address) {
+  [[nodiscard]] Destination route_to(const std::string& address) {
     const std::string scheme = origin_.tls ? "https://" : "http://";
-    return Route{scheme + address + ":" + std::to_string(endpoint_.port), !is_ipv4(address), current_tls()};
+    return Destination{scheme + address + ":" + std::to_string(endpoint_.port), !is_ipv4(address), current_tls()};
   }
 
   // The TLS settings, read again when their files have changed. Requests in flight and their connections keep
@@ -370,6 +370,8 @@ class CpprestClient final : public HttpClient {
 
 Status init_client_threads(std::size_t threads) {
   try {
+    // Before the pool, so that at exit the pool's threads end first: OpenSSL's own cleanup must not run under them.
+    OPENSSL_init_ssl(0, nullptr);
     crossplat::threadpool::initialize_with_threads(threads);
   } catch (const std::exception& e) {
     return Error{ErrorCode::FailedPrecondition, e.what()};

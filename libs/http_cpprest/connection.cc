@@ -34,10 +34,10 @@ std::shared_ptr<Exchange> Connection::Line::exchange() const {
   return exchange_.lock();
 }
 
-Connection::Connection(Route route, std::chrono::milliseconds tcp_user_timeout)
+Connection::Connection(Destination route, std::chrono::milliseconds tcp_user_timeout)
     : route_(std::move(route)), client_(web::uri{route_.base}, config(route_, tcp_user_timeout, line_)) {}
 
-web::http::client::http_client_config Connection::config(const Route& route,
+web::http::client::http_client_config Connection::config(const Destination& route,
                                                          std::chrono::milliseconds tcp_user_timeout,
                                                          const std::shared_ptr<Line>& line) {
   web::http::client::http_client_config config;
@@ -73,7 +73,7 @@ web::http::client::http_client_config Connection::config(const Route& route,
   return config;
 }
 
-std::unique_ptr<Connection> ConnectionPool::take(const Route& route) {
+std::unique_ptr<Connection> ConnectionPool::take(const Destination& route) {
   {
     const MutexLock lock{m_};
     idle_.erase(
@@ -88,7 +88,7 @@ std::unique_ptr<Connection> ConnectionPool::take(const Route& route) {
   return make(route);
 }
 
-std::unique_ptr<Connection> ConnectionPool::make(const Route& route) const {
+std::unique_ptr<Connection> ConnectionPool::make(const Destination& route) const {
   return std::make_unique<Connection>(route, tcp_user_timeout_);
 }
 

@@ -14,14 +14,14 @@
 
 namespace tp::http {
 
-// Where a connection goes and how: connections of equal routes serve each other's requests.
-struct Route {
+// Where a connection goes and how: connections to equal destinations serve each other's requests.
+struct Destination {
   std::string base;  // scheme, address and port
   bool by_name =
       false;  // the address is a DNS name, which cpprestsdk resolves (only for names without IPv4 addresses)
   std::shared_ptr<const TlsContext> tls;  // null for http
 
-  friend bool operator==(const Route&, const Route&) = default;
+  friend bool operator==(const Destination&, const Destination&) = default;
 };
 
 // One cpprestsdk client that serves one request at a time, so one TCP connection, kept alive between
@@ -31,12 +31,12 @@ struct Route {
 // with one request a client the hook knows whose socket it sees.
 class Connection {
  public:
-  Connection(Route route, std::chrono::milliseconds tcp_user_timeout);
+  Connection(Destination route, std::chrono::milliseconds tcp_user_timeout);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   ~Connection() = default;
 
-  [[nodiscard]] const Route& route() const noexcept { return route_; }
+  [[nodiscard]] const Destination& route() const noexcept { return route_; }
   [[nodiscard]] web::http::client::http_client& client() noexcept { return client_; }
   // The exchange that the next request belongs to.
   void serve(const std::shared_ptr<Exchange>& exchange) { line_->set(exchange); }
@@ -54,9 +54,9 @@ class Connection {
   };
 
   [[nodiscard]] static web::http::client::http_client_config config(
-      const Route& route, std::chrono::milliseconds tcp_user_timeout, const std::shared_ptr<Line>& line);
+      const Destination& route, std::chrono::milliseconds tcp_user_timeout, const std::shared_ptr<Line>& line);
 
-  const Route route_;
+  const Destination route_;
   const std::shared_ptr<Line> line_ = std::make_shared<Line>();
   web::http::client::http_client client_;
 };
@@ -68,8 +68,8 @@ class ConnectionPool {
 
   // The most recently used idle connection of that route, else a new one. Idle connections of other routes
   // are dropped: the address or the certificates have changed.
-  [[nodiscard]] std::unique_ptr<Connection> take(const Route& route) TP_EXCLUDES(m_);
-  [[nodiscard]] std::unique_ptr<Connection> make(const Route& route) const;
+  [[nodiscard]] std::unique_ptr<Connection> take(const Destination& route) TP_EXCLUDES(m_);
+  [[nodiscard]] std::unique_ptr<Connection> make(const Destination& route) const;
   void put(std::unique_ptr<Connection> connection) TP_EXCLUDES(m_);
 
  private:

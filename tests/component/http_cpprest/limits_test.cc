@@ -256,7 +256,7 @@ TEST_CASE("stop: requested before, nothing is sent") {
 
 TEST_CASE("cpprestsdk's own idle timeout is out of the way of quiet streams") {
   REQUIRE(client_threads_ready());
-  Connection connection{Route{"http://127.0.0.1:1", false, nullptr}, std::chrono::seconds{30}};
+  Connection connection{Destination{"http://127.0.0.1:1", false, nullptr}, std::chrono::seconds{30}};
   CHECK(connection.client().client_config().timeout<std::chrono::hours>() > std::chrono::hours{24});
 }
 
