@@ -25,6 +25,11 @@ void Recovery::failed() {
   changed_.notify_all();
 }
 
+std::uint64_t Recovery::returns() const {
+  const MutexLock lock{m_};
+  return returns_;
+}
+
 void Recovery::pause(const std::stop_token& stop,
                      std::chrono::milliseconds at_least,
                      std::chrono::milliseconds at_most) {

@@ -29,6 +29,9 @@ class Recovery {
   // There was no answer, or one of 500 and above.
   void failed() TP_EXCLUDES(m_);
 
+  // How often the server has come back so far.
+  [[nodiscard]] std::uint64_t returns() const TP_EXCLUDES(m_);
+
   // Sleeps for `at_most`; less when `stop` is requested, when the server has come back since the call, or
   // when it is this caller's turn to try; but never less than `at_least` unless stopped, so that a server
   // which answers some and fails others is not asked in a tight loop.
@@ -40,7 +43,7 @@ class Recovery {
   const Clock& clock_;
   const std::chrono::milliseconds turn_;
 
-  Mutex m_;
+  mutable Mutex m_;
   CondVar changed_;
   bool away_ TP_GUARDED_BY(m_) = false;
   std::uint64_t outages_ TP_GUARDED_BY(m_) = 0;

@@ -218,6 +218,8 @@ void Reflector::item(std::string_view text) {
 
 Reflector::Action Reflector::fail(const Error& error) {
   report(error.code);
+  const std::uint64_t returns = recovery_.returns();
+  if (std::exchange(returns_, returns) != returns) fsm_.server_returned();
   Action next = fsm_.failed(error, clock_.now());
   if (error.code == ErrorCode::Cancelled) return next;
   failures_.Increment();

@@ -108,6 +108,7 @@ class Reflector {
   // Of the thread.
   ReflectorFsm fsm_;
   json::Document document_;    // reused for each object
+  std::uint64_t returns_ = 0;  // recovery_.returns() at the last failure
   unsigned logged_skips_ = 0;  // since the stream or page began
   bool known_missing_ = false;
 

@@ -95,13 +95,15 @@ Action ReflectorFsm::probe() {
   return Probe{};
 }
 
-// At once the first time; a server that lets every listing expire is not asked in a tight loop.
+// At once, whatever failed before: what has expired says nothing about how the server is. Only a server that
+// lets one listing expire after the other is not asked in a tight loop.
 Action ReflectorFsm::expired(Reason reason, SteadyTime now) {
   resource_version_.clear();
+  const auto before = std::exchange(expired_, now);
+  if (!before || now - *before > times_.quiet) return list(reason, now);
   Action pausing = pause(Error{ErrorCode::Expired, {}}, now);
   pending_ = reason;
-  if (failures_ > 1) return pausing;
-  return list(reason, now);
+  return pausing;
 }
 
 Action ReflectorFsm::pause(const Error& error, SteadyTime now) {

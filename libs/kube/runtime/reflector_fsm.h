@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -106,6 +107,9 @@ class ReflectorFsm {
   // The listing, stream or probe failed: to open, in the middle, or by an ERROR event.
   [[nodiscard]] Action failed(const Error& error, SteadyTime now);
   [[nodiscard]] Action pause_done(SteadyTime now);
+  // Somebody has reached the server again after an outage: the failures before do not lengthen the pauses to
+  // come. A server that has just started refuses (401, 403, 429) for some moments more.
+  void server_returned() noexcept { failures_ = 0; }
 
   [[nodiscard]] Phase phase() const noexcept { return phase_; }
   [[nodiscard]] Reason reason() const noexcept { return reason_; }
@@ -128,6 +132,7 @@ class ReflectorFsm {
   std::string resource_version_;     // how far we are; empty: everything must be listed
   unsigned failures_ = 0;            // without `quiet` between them
   SteadyTime last_failure_{};
+  std::optional<SteadyTime> expired_{};  // when a version last had
 
   // Of the stream that is open:
   SteadyTime opened_{};

@@ -153,12 +153,30 @@ TEST_CASE("ReflectorFsm: tables", "[fsm]") {
   SECTION("expired: at once the first time, then with pauses") {
     m.run(following({{"fail expired", 0s, "watch initial"},
                      {"mark 20", 0s, "complete"},
-                     {"fail expired", 0s, "pause 800..1600"},
+                     {"fail expired", 0s, "pause 800..800"},
                      {"paused", 2s, "watch initial"},
-                     {"fail expired", 0s, "pause 800..3200"},
+                     {"fail expired", 0s, "pause 800..1600"},
                      {"paused", 2s, "watch initial"},
                      {"mark 30", 0s, "complete"},
                      {"fail expired", 121s, "watch initial"}}));
+  }
+  SECTION("expired after an outage: at once, the failures before do not count") {
+    m.run(following({{"fail unavailable", 0s, "pause 800..800"},
+                     {"paused", 1s, "probe"},
+                     {"fail unavailable", 0s, "pause 800..1600"},
+                     {"paused", 1s, "probe"},
+                     {"probed 12", 0s, "watch 10"},
+                     {"fail expired", 0s, "watch initial"}}));
+  }
+  SECTION("the server is back: pauses begin anew") {
+    m.run(following({{"fail unavailable", 0s, "pause 800..800"},
+                     {"paused", 1s, "probe"},
+                     {"fail unavailable", 0s, "pause 800..1600"}}));
+    m.fsm.server_returned();
+    m.run({{"paused", 1s, "probe"},
+           {"fail permission_denied", 0s, "pause 800..800"},
+           {"paused", 1s, "probe"},
+           {"fail permission_denied", 0s, "pause 800..1600"}});
   }
   SECTION("connection lost: pause, probe, resume from the last version") {
     m.run(following({{"event 12", 1s, "deliver"},
@@ -280,8 +298,7 @@ TEST_CASE("ReflectorFsm: says why it lists", "[fsm]") {
   CHECK(reason_after({{"start", 0s, "watch initial"}}) == Fsm::Reason::Start);
   CHECK(reason_after({{"fail unavailable", 0s, "pause 800..800"}, {"paused", 1s, "watch initial"}}) ==
         Fsm::Reason::Failed);
-  CHECK(reason_after({{"fail expired", 0s, "pause 800..1600"}, {"paused", 2s, "watch initial"}}) ==
-        Fsm::Reason::Expired);
+  CHECK(reason_after({{"fail expired", 0s, "watch initial"}}) == Fsm::Reason::Expired);
   CHECK(reason_after({{"fail invalid_argument", 0s, "list"}}) == Fsm::Reason::Refused);
 }
 
