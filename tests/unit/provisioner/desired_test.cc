@@ -40,7 +40,7 @@ TEST_CASE("desired: the AI pipeline's CronJob, whole", "[desired]") {
         "app.kubernetes.io/managed-by": "team-operator", "incidentfox.io/org-id": "extend", "incidentfox.io/team-node-id": "platform-sre"},
       "annotations": {"incidentfox.io/org-id": "extend", "incidentfox.io/team-node-id": "platform-sre"},
       "ownerReferences": [{"apiVersion": "incidentfox.io/v1alpha1", "kind": "TeamProvisioning", "name": "platform-sre",
-        "uid": "uid-extend-platform-sre", "controller": true, "blockOwnerDeletion": true}]},
+        "uid": "uid-extend-platform-sre", "controller": true}]},
     "spec": {
       "schedule": "0 2 * * *", "timeZone": "Etc/UTC", "suspend": false, "concurrencyPolicy": "Forbid",
       "startingDeadlineSeconds": 3600, "successfulJobsHistoryLimit": 3, "failedJobsHistoryLimit": 3,

@@ -43,8 +43,7 @@ Json child_skeleton(const domain::TeamProvisioning& team, Slot slot, const std::
                                           {"kind", domain::kTeamProvisionings.kind},
                                           {"name", team.meta.key.name},
                                           {"uid", team.meta.uid},
-                                          {"controller", true},
-                                          {"blockOwnerDeletion", true}}})}}},
+                                          {"controller", true}}})}}},
   };
 }
 

@@ -29,7 +29,9 @@ inline constexpr std::string_view kModeLabel = "incidentfox.io/deployment-mode";
 [[nodiscard]] nlohmann::json agent_selector(const domain::TeamProvisioning& team);
 
 // An apply configuration with apiVersion, kind and metadata: name, namespace, labels, annotations with the
-// raw ids, and the owner reference that lets the garbage collector follow the team.
+// raw ids, and the owner reference that lets the garbage collector follow the team. It lacks
+// blockOwnerDeletion, which would only make a foreground deletion wait: API servers that guard it
+// (OwnerReferencesPermissionEnforcement) refuse it for up to 30 s after TeamProvisioning was defined.
 [[nodiscard]] nlohmann::json child_skeleton(const domain::TeamProvisioning& team,
                                             Slot slot,
                                             const std::string& name);

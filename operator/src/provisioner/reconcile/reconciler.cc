@@ -13,6 +13,22 @@ namespace tp::provisioner {
 
 using Json = nlohmann::json;
 
+namespace {
+
+// A right that is missing, a kind or a namespace that the API server does not know (yet): whoever repairs
+// that does not tell us, so waiting for a change of the team could be for ever.
+Error worth_retrying(Error error) {
+  switch (error.code) {
+    case ErrorCode::PermissionDenied:
+    case ErrorCode::Unauthenticated:
+    case ErrorCode::NotFound: error.code = ErrorCode::FailedPrecondition; break;
+    default: break;
+  }
+  return error;
+}
+
+}  // namespace
+
 TeamReconciler::TeamReconciler(
     kube::ApiClient& api, Caches& caches, Settings settings, const Clock& clock, Rng& rng, log::Logger log)
     : api_(api),
@@ -31,7 +47,9 @@ Result<kube::Next> TeamReconciler::reconcile(const Context& ctx, const kube::Obj
   }
   const std::uint64_t version = version_of(*observed);
   if (settled(key, version)) return again();
-  return pass(ctx, *observed, log_.with({"team", key.str()}).with({"reconcile_id", ctx.id}));
+  auto next = pass(ctx, *observed, log_.with({"team", key.str()}).with({"reconcile_id", ctx.id}));
+  if (!next) return worth_retrying(std::move(next).error());
+  return next;
 }
 
 Result<kube::Next> TeamReconciler::pass(const Context& ctx,
