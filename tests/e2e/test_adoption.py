@@ -127,7 +127,7 @@ def test_teams_whose_old_labels_are_the_same_are_not_mixed_up(kube, operator, te
 
 def test_an_old_object_of_another_team_is_a_stranger(kube, operator, teams):
     """Long ids were cut: the old name of another team can be exactly the one that this team would get."""
-    org, node = "umbrella", "a" * 30
+    org, node = "umbra", "a" * 30
     foreign = make_legacy(kube, teams.namespace, org, node + "-the-longer-one")[:1]
     assert foreign[0]["metadata"]["name"] == f"ai-pipeline-{org}-{node}"
     before = live(kube, foreign[0])

@@ -34,6 +34,6 @@ def test_no_request_is_refused_and_no_right_unused(all_done, audit, session_star
     requests = audit.requests(session_start)
     assert [str(r) for r in requests if r.forbidden] == []
     used = rights.used(requests)
-    unused = rights.granted() - used - rights.INVISIBLE
+    unused = rights.granted() - used
     assert sorted(right for right in unused if right[2] != rights.FALL_BACK) == []
     assert sorted(used - rights.granted()) == []

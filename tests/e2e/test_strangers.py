@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import copy
+import time
 
 import pytest
 
@@ -86,13 +87,16 @@ def test_a_stranger_that_somebody_else_controls_is_left_alone_though_it_has_our_
 
 
 def test_a_stranger_that_appears_between_look_and_write_is_left_alone(kube, operator, teams, figure):
-    """Teams and strangers of their children's names are created at the same time, so that either may come first."""
+    """Strangers of the names of a team's children are created together with the team, or just when the operator, which has
+    looked and found nothing, has made the first child. Either may come first."""
     count = 60
     made = {}
 
     def create_stranger(i):
         kind = ("CronJob", "Deployment", "Service")[i % 3]
         name = f"ai-pipeline-acme-race-{i}" if kind == "CronJob" else f"agent-dedicated-acme-race-{i}"
+        if kind != "CronJob":
+            eventually(lambda: kube.get("CronJob", teams.namespace, f"ai-pipeline-acme-race-{i}"))
         try:
             made[i] = {"kind": kind} | kube.create(stranger(kind, teams.namespace, name))
         except ApiError as error:
@@ -127,11 +131,14 @@ def test_two_resources_for_one_team(kube, operator, namespaces):
     """The older one is served; the other says so, touches nothing, and takes over when that is gone."""
     here, there = Teams(kube, namespaces()), Teams(kube, namespaces())
     spec = {"org": "twice", "node": "same", "pipeline": scheduled("0 1 * * *"), "runtime": dedicated()}
-    here.apply("first", **spec)
+    first = here.apply("first", **spec)["metadata"]["creationTimestamp"]
     eventually(lambda: here.ready("first"))
+    eventually(lambda: now() > first)  # of two that are made in one second the uid decides; here time is to tell
     spec["pipeline"] = scheduled("0 9 * * *")
     here.apply("second", **spec)
     eventually(lambda: reason(here.get("second")) == "DuplicateTeam")
+    second = here.get("second")["metadata"]["creationTimestamp"]
+    eventually(lambda: now() > second)
     there.apply("third", **spec)
     eventually(lambda: reason(there.get("third")) == "DuplicateTeam")
     for waiting in (here.get("second"), there.get("third")):
@@ -157,6 +164,10 @@ def test_two_resources_for_one_team(kube, operator, namespaces):
     eventually(lambda: there.ready("third"))
     eventually(lambda: not here.children())
     assert there.children().keys() == before.keys()
+
+
+def now():
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def _assert_schedule(teams, schedule):

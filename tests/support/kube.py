@@ -112,8 +112,13 @@ class Kube:
             return result
 
     def call(self, method, path, *args, **kwargs):
-        """The decoded body of a success."""
+        """The decoded body of a success. An answer that asks for patience is given it, as every client of Kubernetes does."""
         code, body = self.request(method, path, *args, **kwargs)
+        for _ in range(30):
+            if code != 429:
+                break
+            time.sleep(0.5)
+            code, body = self.request(method, path, *args, **kwargs)
         if code >= 300:
             raise ApiError(code, body if isinstance(body, dict) else {"message": str(body)})
         return body
@@ -131,12 +136,12 @@ class Kube:
 
     def get(self, kind, namespace, name):
         """The object, or None."""
-        code, body = self.request("GET", self.path(kind, namespace, name))
-        if code == 404:
-            return None
-        if code >= 300:
-            raise ApiError(code, body)
-        return body
+        try:
+            return self.call("GET", self.path(kind, namespace, name))
+        except ApiError as error:
+            if error.code == 404:
+                return None
+            raise
 
     def list(self, kind, namespace=None, labels=None, fields=None):
         query = {k: v for k, v in (("labelSelector", labels), ("fieldSelector", fields)) if v}
@@ -159,11 +164,12 @@ class Kube:
 
     def delete(self, kind, namespace, name, **options):
         """Whether there was something to delete."""
-        code, body = self.request("DELETE", self.path(kind, namespace, name), options or None)
-        if code == 404:
-            return False
-        if code >= 300:
-            raise ApiError(code, body)
+        try:
+            self.call("DELETE", self.path(kind, namespace, name), options or None)
+        except ApiError as error:
+            if error.code == 404:
+                return False
+            raise
         return True
 
     def watch(self, kind, version, stop, namespace=None, fields=None):
