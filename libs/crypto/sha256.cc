@@ -12,8 +12,8 @@ Sha256Digest sha256(std::string_view text) {
   void* const out = digest.data();
   if (EVP_Digest(text.data(), text.size(), static_cast<unsigned char*>(out), nullptr, EVP_sha256(),
                  nullptr) != 1) {
-    std::abort();  // only without memory or with a broken OpenSSL installation: no name or token could be
-                   // trusted
+    // Only without memory or with a broken OpenSSL installation: no name or token could be trusted.
+    std::abort();
   }
   return digest;
 }

@@ -17,9 +17,8 @@ class Quantity {
   [[nodiscard]] static std::optional<Quantity> parse(std::string_view text);
 
   // As apimachinery 0.34 to 0.37 writes it, oddities included: a decimal with three, six or nine digits after
-  // the point
-  // ("1.500") and leading zeros ("0100m") stay as they were typed; amounts below 1n are rounded up to it;
-  // binary amounts stop at 2^63-1.
+  // the point ("1.500") and leading zeros ("0100m") stay as they were typed; amounts below 1n are rounded up
+  // to it; binary amounts stop at 2^63-1.
   [[nodiscard]] const std::string& canonical() const noexcept { return canonical_; }
 
   // Below, at or above zero as the amount is less than, equal to or more than the other's: 1Gi equals 1024Mi.

@@ -44,16 +44,14 @@ struct ReflectorTimes {
 //         \-> ListPage ... ListPage ---- last page ---------> WatchFrom(version)
 //
 // - The initial state comes by WatchList; an endpoint that refuses it (400, 405, 422, or a stream that ends
-// without the
-//   mark) is listed in pages from then on. Both ask for the server's newest state (no resourceVersion).
+//   without the mark) is listed in pages from then on. Both ask for the server's newest state.
 // - A stream that ends when its time is up is followed by the next one at once, from the last version.
 // - Expired (410 in any form, or a resourceVersion that the server has not reached) means a new listing, and
-// so does
-//   NotFound: the resource itself is gone.
+//   so does NotFound: the resource itself is gone.
 // - Any other end means a probe for the server's current version before the stream is resumed, after a pause
-// if it was
-//   a failure. A version that is lower than ours means that etcd was restored from a backup: the server would
-//   wait in silence for our version to come, so everything is listed anew. Events that go back mean the same.
+//   if it was a failure. A version lower than ours means that etcd was restored from a backup: the server
+//   would wait in silence for our version to come, so everything is listed anew. Events that go back mean the
+//   same.
 //
 // Not thread-safe.
 class ReflectorFsm {

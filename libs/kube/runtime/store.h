@@ -50,18 +50,14 @@ class Collection {
 // never sees a state older than our own last write (read-your-writes), and the event of that write, when it
 // comes, changes nothing and wakes nobody. The rules that make this sound:
 //   - An answer is taken only if it is newer than what is stored and than what the stream has passed. So a
-//   late answer
-//     cannot bring back what the stream has since deleted.
+//     late answer cannot bring back what the stream has since deleted.
 //   - An event that is older than an own write, but is not one, is a stranger's change that our write came on
-//   top of.
-//     The stored object already contains it, and whoever wrote may not have known of it: listeners are called
-//     with the stored object as both sides.
+//     top of. The stored object already contains it, and whoever wrote may not have known of it: listeners
+//     are called with the stored object as both sides.
 //   - Once the stream has passed an own write without showing it, that write is not part of what we watch:
-//   the selector
-//     does not match it, or it was lost (an etcd restore). The object is removed.
+//     the selector does not match it, or it was lost (an etcd restore). The object is removed.
 //   - A listing is the truth as of its resourceVersion; only own writes newer than that survive it. A listing
-//   that is
-//     older than the stream (an etcd restore) beats everything.
+//     that is older than the stream (an etcd restore) beats everything.
 // An object whose only change is its resourceVersion is replaced without calling anyone.
 template <class T>
 class Store final : public Collection {
