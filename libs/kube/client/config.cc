@@ -77,10 +77,10 @@ class Reader {
       if (!entry.IsMap() || !entry["name"] || !entry["name"].IsScalar() || entry["name"].Scalar() != name)
         continue;
       YAML::Node value = entry[kind];
-      if (!value || !value.IsMap()) return refuse(list + "[" + name + "]." + kind + " is missing");
-      return value;
+      if (value && value.IsMap()) return value;
+      break;
     }
-    return refuse(list + " has no entry named \"" + name + "\"");
+    return refuse(list + " has no " + kind + " named \"" + name + "\"");
   }
 
   // A text member; empty when absent or null.

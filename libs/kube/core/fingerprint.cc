@@ -20,16 +20,15 @@ constexpr Fingerprint kPoison = 0;
 
 // One salt a kind of value, so that {}, [], "", 0, false and null all differ. Successive hexadecimal digits
 // of pi.
-enum Salt : std::uint64_t {
-  kNull = 0x243F6A8885A308D3,
-  kBool = 0x13198A2E03707344,
-  kInteger = 0xA4093822299F31D0,
-  kReal = 0x082EFA98EC4E6C89,
-  kString = 0x452821E638D01377,
-  kObject = 0xBE5466CF34E90C6C,
-  kSet = 0xC0AC29B7C97C50DD,   // array whose elements are all objects
-  kList = 0x3F84D5B5B5470917,  // any other array
-};
+using Salt = std::uint64_t;
+constexpr Salt kNull = 0x243F6A8885A308D3;
+constexpr Salt kBool = 0x13198A2E03707344;
+constexpr Salt kInteger = 0xA4093822299F31D0;
+constexpr Salt kReal = 0x082EFA98EC4E6C89;
+constexpr Salt kString = 0x452821E638D01377;
+constexpr Salt kObject = 0xBE5466CF34E90C6C;
+constexpr Salt kSet = 0xC0AC29B7C97C50DD;   // array whose elements are all objects
+constexpr Salt kList = 0x3F84D5B5B5470917;  // any other array
 
 // The finaliser of splitmix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014;
 // variant 13 of David Stafford): a bijection in which every input bit flips every output bit with probability
@@ -106,7 +105,7 @@ class Sequence {
 
 std::uint64_t hash_value(const nlohmann::json& value);
 
-bool all_objects(const nlohmann::json& array) noexcept {
+bool all_objects(const nlohmann::json& array) {
   return std::all_of(array.begin(), array.end(), [](const nlohmann::json& e) { return e.is_object(); });
 }
 

@@ -22,76 +22,69 @@ Result<std::optional<std::string_view>> ListDecoder::next_item(std::string_view&
     delivered_ = false;
   }
   while (!bytes.empty()) {
-    switch (state_) {
-      case State::Item: {
-        const std::string_view part = bytes.substr(0, scan(bytes));
-        bytes.remove_prefix(part.size());
-        if (part.size() > max_item_ || !closed_ || !item_.empty()) TP_TRY(append(item_, part));
-        if (!closed_) break;
-        state_ = State::AfterItem;
-        delivered_ = true;
-        return std::optional{item_.empty() ? part : std::string_view{item_}};
-      }
-      case State::Composite: {
-        const std::string_view part = bytes.substr(0, scan(bytes));
-        bytes.remove_prefix(part.size());
-        if (is_metadata_) TP_TRY(append(metadata_, part));
-        if (closed_) state_ = State::AfterValue;
-        break;
-      }
-      case State::Scalar:
-        while (!bytes.empty() && !ends_scalar(bytes.front())) bytes.remove_prefix(1);
-        if (!bytes.empty()) state_ = State::AfterValue;
-        break;
-      case State::Key: bytes.remove_prefix(scan_key(bytes)); break;
-      default:
-        // The character that begins a value is part of it.
-        if (!is_space(bytes.front())) TP_TRY(step(bytes.front()));
-        if (state_ != State::Item && state_ != State::Composite && state_ != State::Scalar) {
-          bytes.remove_prefix(1);
-        }
+    if (state_ == State::Item) {
+      TP_ASSIGN_OR_RETURN(const std::optional<std::string_view> item, read_item(bytes));
+      if (item) return item;
+    } else {
+      TP_TRY(read_envelope(bytes));
     }
   }
   return std::optional<std::string_view>{};
 }
 
-Status ListDecoder::step(char c) {
-  const auto go = [this](State next) {
-    state_ = next;
-    return ok();
-  };
+Result<std::optional<std::string_view>> ListDecoder::read_item(std::string_view& bytes) {
+  const std::string_view part = bytes.substr(0, scan(bytes));
+  bytes.remove_prefix(part.size());
+  if (closed_) state_ = State::AfterItem;
+  if (closed_ && item_.empty() && part.size() <= max_item_) return std::optional{part};
+  TP_TRY(append(item_, part));
+  if (!closed_) return std::optional<std::string_view>{};
+  delivered_ = true;
+  return std::optional{std::string_view{item_}};
+}
+
+Status ListDecoder::read_envelope(std::string_view& bytes) {
   switch (state_) {
-    case State::Start:
-      if (c == '{') return go(State::FirstMember);
-      break;
-    case State::FirstMember:
-      if (c == '}') return go(State::End);
-      [[fallthrough]];
-    case State::Member:
-      key_.clear();
-      if (c == '"') return go(State::Key);
-      break;
-    case State::Colon:
-      if (c == ':') return go(State::Value);
-      break;
-    case State::Value: return begin_value(c);
-    case State::AfterValue:
-      if (c == ',') return go(State::Member);
-      if (c == '}') return go(State::End);
-      break;
-    case State::FirstItem:
-      if (c == ']') return go(State::AfterValue);
-      [[fallthrough]];
-    case State::NextItem:
-      if (c == '{') return go(State::Item);
-      break;
-    case State::AfterItem:
-      if (c == ',') return go(State::NextItem);
-      if (c == ']') return go(State::AfterValue);
-      break;
+    case State::Composite: {
+      const std::string_view part = bytes.substr(0, scan(bytes));
+      bytes.remove_prefix(part.size());
+      if (closed_) state_ = State::AfterValue;
+      return is_metadata_ ? append(metadata_, part) : ok();
+    }
+    case State::Scalar:
+      while (!bytes.empty() && !ends_scalar(bytes.front())) bytes.remove_prefix(1);
+      if (!bytes.empty()) state_ = State::AfterValue;
+      return ok();
+    case State::Key: bytes.remove_prefix(scan_key(bytes)); return ok();
     default: break;
   }
-  return not_a_list();
+  if (!is_space(bytes.front())) TP_TRY(step(bytes.front()));
+  // The character that begins a value is part of it.
+  const bool in_value = state_ == State::Item || state_ == State::Composite || state_ == State::Scalar;
+  if (!in_value) bytes.remove_prefix(1);
+  return ok();
+}
+
+Status ListDecoder::step(char c) {
+  switch (state_) {
+    case State::Start: return take(c, '{', State::FirstMember);
+    case State::FirstMember: return c == '}' ? take(c, '}', State::End) : take(c, '"', State::Key);
+    case State::Member: return take(c, '"', State::Key);
+    case State::Colon: return take(c, ':', State::Value);
+    case State::Value: return begin_value(c);
+    case State::AfterValue: return c == ',' ? take(c, ',', State::Member) : take(c, '}', State::End);
+    case State::FirstItem: return c == ']' ? take(c, ']', State::AfterValue) : take(c, '{', State::Item);
+    case State::NextItem: return take(c, '{', State::Item);
+    case State::AfterItem: return c == ',' ? take(c, ',', State::NextItem) : take(c, ']', State::AfterValue);
+    default: return not_a_list();
+  }
+}
+
+Status ListDecoder::take(char c, char wanted, State next) {
+  if (c != wanted) return not_a_list();
+  state_ = next;
+  if (next == State::Key) key_.clear();
+  return ok();
 }
 
 Status ListDecoder::begin_value(char c) {

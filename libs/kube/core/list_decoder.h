@@ -64,8 +64,12 @@ class ListDecoder {
 
   // The next completed item, having taken its bytes off `bytes`; nothing when all of them are used up.
   [[nodiscard]] Result<std::optional<std::string_view>> next_item(std::string_view& bytes);
+  [[nodiscard]] Result<std::optional<std::string_view>> read_item(std::string_view& bytes);
+  // A step outside of items: takes at least one byte or enters a value.
+  [[nodiscard]] Status read_envelope(std::string_view& bytes);
   // One structural character, outside of keys and values.
   [[nodiscard]] Status step(char c);
+  [[nodiscard]] Status take(char c, char wanted, State next);
   [[nodiscard]] Status begin_value(char c);
   // How many of `bytes` belong to the object, array or string that is being read; sets closed_ when it ends
   // there.

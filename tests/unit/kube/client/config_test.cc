@@ -127,13 +127,13 @@ TEST_CASE("kubeconfig: what could act as somebody else or talk to somebody else 
 }
 
 TEST_CASE("kubeconfig: what is missing is named", "[kube]") {
-  CHECK(refusal(kGood, "nowhere").message == R"(/etc/kube/config: contexts has no entry named "nowhere")");
+  CHECK(refusal(kGood, "nowhere").message == R"(/etc/kube/config: contexts has no context named "nowhere")");
   CHECK(refusal(replaced(kGood, "current-context: local", "")).message ==
         "/etc/kube/config: no current-context");
   CHECK(refusal(replaced(kGood, "- name: home", "- name: house")).message ==
-        R"(/etc/kube/config: clusters has no entry named "home")");
+        R"(/etc/kube/config: clusters has no cluster named "home")");
   CHECK(refusal(replaced(kGood, "- name: admin", "- name: adm")).message ==
-        R"(/etc/kube/config: users has no entry named "admin")");
+        R"(/etc/kube/config: users has no user named "admin")");
   CHECK(refusal(replaced(kGood, "    client-key-data: c2VjcmV0IGtleQ==\n", "")).message ==
         "/etc/kube/config: users[admin].user.client-key is missing beside client-certificate");
   CHECK(refusal("contexts: 1\ncurrent-context: a").message == "/etc/kube/config: contexts is not a list");

@@ -81,8 +81,9 @@ void pointers(const json& value, const json::json_pointer& at, std::vector<json:
 }
 
 bool counts(const json::json_pointer& at) {
-  static const std::set<std::string> no{"", "/apiVersion", "/kind", "/metadata/name", "/metadata/namespace"};
-  return no.count(at.to_string()) == 0;
+  static const std::set<std::string> kUncounted{"", "/apiVersion", "/kind", "/metadata/name",
+                                                "/metadata/namespace"};
+  return kUncounted.count(at.to_string()) == 0;
 }
 
 TEST_CASE("fingerprint: each single change of a configuration shows", "[kube]") {
