@@ -159,10 +159,8 @@ TEST_CASE("what is not JSON is refused with its place and without its content") 
     std::string_view text, message;
   };
   const std::array cases{
-      Case{"",
-           "not JSON: byte 1: syntax error while parsing value - unexpected end of input; expected '[', '{', "
-           "or a "
-           "literal"},
+      // What follows is nlohmann's own text, which changes with its versions; ours is the place.
+      Case{"", "not JSON: byte 1: "},
       Case{R"({"a":1)",
            "not JSON: byte 7: syntax error while parsing object - unexpected end of input; expected '}'"},
       Case{R"({"token":hunter2})", "not JSON: byte 10: syntax error while parsing value - invalid literal"},
@@ -183,7 +181,8 @@ TEST_CASE("what is not JSON is refused with its place and without its content") 
     const auto status = d.parse(c.text);
     REQUIRE_FALSE(status);
     CHECK(status.error().code == ErrorCode::DataLoss);
-    CHECK(status.error().message == c.message);
+    CHECK(status.error().message.starts_with(c.message));
+    CHECK(status.error().message.find("hunter2") == std::string::npos);
     CHECK_FALSE(d.root());
   }
 }
