@@ -294,7 +294,8 @@ class CpprestClient final : public HttpClient {
 
   [[nodiscard]] Destination route_to(const std::string& address) {
     const std::string scheme = origin_.tls ? "https://" : "http://";
-    return Destination{scheme + address + ":" + std::to_string(endpoint_.port), !is_ipv4(address), current_tls()};
+    return Destination{scheme + address + ":" + std::to_string(endpoint_.port), !is_ipv4(address),
+                       current_tls()};
   }
 
   // The TLS settings, read again when their files have changed. Requests in flight and their connections keep
@@ -370,7 +371,8 @@ class CpprestClient final : public HttpClient {
 
 Status init_client_threads(std::size_t threads) {
   try {
-    // Before the pool, so that at exit the pool's threads end first: OpenSSL's own cleanup must not run under them.
+    // Before the pool, so that at exit the pool's threads end first: OpenSSL's own cleanup must not run under
+    // them.
     OPENSSL_init_ssl(0, nullptr);
     crossplat::threadpool::initialize_with_threads(threads);
   } catch (const std::exception& e) {

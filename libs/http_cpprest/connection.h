@@ -54,7 +54,9 @@ class Connection {
   };
 
   [[nodiscard]] static web::http::client::http_client_config config(
-      const Destination& route, std::chrono::milliseconds tcp_user_timeout, const std::shared_ptr<Line>& line);
+      const Destination& route,
+      std::chrono::milliseconds tcp_user_timeout,
+      const std::shared_ptr<Line>& line);
 
   const Destination route_;
   const std::shared_ptr<Line> line_ = std::make_shared<Line>();

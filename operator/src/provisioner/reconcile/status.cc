@@ -15,9 +15,6 @@ using kube::Condition;
 using kube::Conditions;
 using kube::ConditionStatus;
 
-// The schema's bound on status.lastHandledReconcileAt; the annotation that it echoes has none.
-constexpr std::size_t kMaxHandledReconcileAt = 256;
-
 struct Verdict {
   std::string reason;
   std::string message;
@@ -192,9 +189,8 @@ domain::TeamStatus make_status(const Observed& observed,
   status.conditions = kube::carry_transition_times(team.status.conditions,
                                                    StatusBuilder{observed, plan, outcome}.conditions(), now);
   status.service_url = service_url(observed, plan);
-  status.last_handled_reconcile_at = outcome.errors.empty()
-                                         ? team.requested_at.substr(0, kMaxHandledReconcileAt)
-                                         : team.status.last_handled_reconcile_at;
+  status.last_handled_reconcile_at =
+      outcome.errors.empty() ? team.requested_at : team.status.last_handled_reconcile_at;
   status.inventory = inventory(observed);
   return status;
 }
