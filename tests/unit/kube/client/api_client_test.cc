@@ -223,7 +223,7 @@ TEST_CASE("ApiClient: counts the server's returns", "[kube]") {
   CHECK(call(Turn{Error{ErrorCode::Cancelled, "stopped"}}) == 1);
   CHECK(call({200, ""}) == 1);  // that was us, not the server
   CHECK(call({500, ""}) == 1);
-  f.streaming.turns.push_back({200, ""});
+  f.streaming.turns.emplace_back(200, "");
   CHECK(f.list());
   CHECK(f.api.recoveries() == 2);
 }
