@@ -50,6 +50,7 @@ def namespaces(kube, request):
 
     yield make
     for name in made:
+        Teams(kube, name).delete_all()
         kube.delete("Namespace", None, name)
 
 

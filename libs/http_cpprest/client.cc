@@ -236,29 +236,42 @@ class CpprestClient final : public HttpClient {
     StatusNote note{sink};
     for (std::size_t i = 0;;) {
       TP_TRY(still_wanted(ctx));
-      const Destination route = route_to(addresses[i]);
       const auto attempt = std::make_shared<Exchange>(options_.max_response_bytes + kHeadRoom);
-      {
-        const auto lease = std::make_shared<Lease>(
-            options_.fresh_connection ? pool->make(route) : pool->take(route),
-            options_.fresh_connection ? std::weak_ptr<ConnectionPool>{} : std::weak_ptr{pool}, attempt);
-        lease->connection().serve(attempt);
-        common.host = route.by_name ? std::string{} : origin_.authority();
-        attempt->start(lease->connection().client(), to_cpprest(request, common), lease);
-      }
+      start(*attempt, request, common, route_to(addresses[i]), pool);
       Exchange::Ending ending = attempt->drive(ctx, {clock_, guard_, connecting.deadline}, note);
       if (note.status() == kUnauthorized && options_.token_source) options_.token_source->rejected();
       if (ending.end == Exchange::End::Complete) return ok();
 
       // What follows repeats no request: nothing has been sent.
       if (attempt->stale()) continue;
-      const bool unreachable = !attempt->sent() && (ending.end == Exchange::End::Broken ||
-                                                    ending.end == Exchange::End::ConnectTimeout);
-      if (unreachable) resolver_.failed(addresses[i]);
-      const bool certificate_refused = !attempt->verdict()->reason().empty();
-      const bool try_next = unreachable && ending.end == Exchange::End::Broken && !certificate_refused;
-      if (!try_next || ++i == addresses.size()) return to_error(*attempt, std::move(ending), options_);
+      if (is_unreachable(*attempt, ending.end)) resolver_.failed(addresses[i]);
+      if (!may_try_next(*attempt, ending.end) || ++i == addresses.size()) {
+        return to_error(*attempt, std::move(ending), options_);
+      }
     }
+  }
+
+  void start(Exchange& attempt,
+             const Request& request,
+             Outgoing& common,
+             const Destination& destination,
+             const std::shared_ptr<ConnectionPool>& pool) const {
+    const bool fresh = options_.fresh_connection;
+    const auto lease = std::make_shared<Lease>(fresh ? pool->make(destination) : pool->take(destination),
+                                               fresh ? std::weak_ptr<ConnectionPool>{} : std::weak_ptr{pool},
+                                               attempt.weak_from_this());
+    lease->connection().serve(attempt.shared_from_this());
+    common.host = destination.by_name ? std::string{} : origin_.authority();
+    attempt.start(lease->connection().client(), to_cpprest(request, common), lease);
+  }
+
+  [[nodiscard]] static bool is_unreachable(const Exchange& attempt, Exchange::End end) {
+    return !attempt.sent() && (end == Exchange::End::Broken || end == Exchange::End::ConnectTimeout);
+  }
+
+  // Another address may do where this one could not be reached in time; not where its certificate was refused.
+  [[nodiscard]] static bool may_try_next(const Exchange& attempt, Exchange::End end) {
+    return !attempt.sent() && end == Exchange::End::Broken && attempt.verdict()->reason().empty();
   }
 
   [[nodiscard]] Status still_wanted(const Context& ctx) const {

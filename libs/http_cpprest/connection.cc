@@ -57,7 +57,7 @@ web::http::client::http_client_config Connection::config(const Destination& rout
   config.set_nativehandle_options([line, tls = route.tls, by_name = route.by_name,
                                    tcp_user_timeout](web::http::client::native_handle handle) {
     const std::shared_ptr<Exchange> exchange = line->exchange();
-    if (!exchange) throw std::runtime_error("the caller has gone");
+    if (!exchange || handle == nullptr) throw std::runtime_error("the caller has gone");
     auto* const stream = tls ? static_cast<TlsStream*>(handle) : nullptr;
     tcp::socket& socket = stream != nullptr ? stream->next_layer() : *static_cast<tcp::socket*>(handle);
     const bool reused = socket.is_open();

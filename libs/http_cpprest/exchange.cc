@@ -94,23 +94,22 @@ void Exchange::start(web::http::client::http_client& client,
         if (direction == web::http::message_direction::upload) self->on_sent();
       });
   // Both continuations take the task itself, so they run on failure too and its exception is always observed.
-  client.request(std::move(request), cancel_.get_token())
-      .then([self](const pplx::task<web::http::http_response>& head) {
+  client.request(request, cancel_.get_token()).then([self](const pplx::task<web::http::http_response>& head) {
+    try {
+      const web::http::http_response response = head.get();
+      self->on_head(response);
+      response.content_ready().then([self](const pplx::task<web::http::http_response>& body) {
         try {
-          const web::http::http_response response = head.get();
-          self->on_head(response);
-          response.content_ready().then([self](const pplx::task<web::http::http_response>& body) {
-            try {
-              body.wait();
-              self->on_complete();
-            } catch (const std::exception& e) {
-              self->on_failure(e.what());
-            }
-          });
+          body.wait();
+          self->on_complete();
         } catch (const std::exception& e) {
           self->on_failure(e.what());
         }
       });
+    } catch (const std::exception& e) {
+      self->on_failure(e.what());
+    }
+  });
 }
 
 Exchange::Ending Exchange::drive(const Context& ctx, const Terms& terms, ResponseSink& sink) {
@@ -160,9 +159,8 @@ std::optional<Exchange::Ending> Exchange::await(const Context& ctx,
     // Checked by the clock too, not by the wait alone: a peer that always has one more byte never lets it
     // time out.
     if (now >= limit) return Ending{limit == ctx.deadline ? End::DeadlinePassed : End::ConnectTimeout};
-    if (head_ || (headed_ && !piece_.empty())) return std::nullopt;
-    if (failure_) return Ending{End::Broken, {}, *failure_};
-    if (complete_) return Ending{End::Complete};
+    if (has_news_for_sink()) return std::nullopt;
+    if (auto ended = ended_by_peer()) return ended;
 
     // Watching costs two system calls and a thread's wake-up, which answers that come at once need not pay.
     const bool watch_next = watch == nullptr && socket_;
@@ -175,6 +173,14 @@ std::optional<Exchange::Ending> Exchange::await(const Context& ctx,
       look_at_arrivals();
     }
   }
+}
+
+bool Exchange::has_news_for_sink() const { return head_.has_value() || (headed_ && !piece_.empty()); }
+
+std::optional<Exchange::Ending> Exchange::ended_by_peer() const {
+  if (failure_) return Ending{End::Broken, {}, *failure_};
+  if (complete_) return Ending{End::Complete};
+  return std::nullopt;
 }
 
 void Exchange::abandon() {

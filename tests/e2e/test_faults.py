@@ -51,7 +51,9 @@ def operator(broken, oracle, state):
 def teams(broken, request):
     name = request.node.name.removeprefix("test_").replace("_", "-")[:50]
     broken.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    return Teams(broken.kube, name)
+    teams = Teams(broken.kube, name)
+    yield teams
+    insist(teams.delete_all)
 
 
 def insist(request):

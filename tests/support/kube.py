@@ -44,9 +44,10 @@ JSON_PATCH = "application/json-patch+json"
 
 
 class ApiError(Exception):
-    """An answer that is no success: its code, and the Status object in it."""
+    """An answer that is no success: its code, and the Status object in it, where it is one."""
 
-    def __init__(self, code, status):
+    def __init__(self, code, body):
+        status = body if isinstance(body, dict) else {"message": str(body)}
         super().__init__(f"{code} {status.get('reason', '')}: {status.get('message', '')}")
         self.code = code
         self.message = status.get("message", "")
@@ -120,7 +121,7 @@ class Kube:
             time.sleep(0.5)
             code, body = self.request(method, path, *args, **kwargs)
         if code >= 300:
-            raise ApiError(code, body if isinstance(body, dict) else {"message": str(body)})
+            raise ApiError(code, body)
         return body
 
     # -------------------------------------------------- objects

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <cstdio>
 #include <stdexcept>
 #include <utility>
@@ -11,7 +12,6 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -107,7 +107,7 @@ void RawServer::Peer::wait_closed() {
   }
 }
 
-void RawServer::Peer::reset() {
+void RawServer::Peer::reset() const {
   const linger hard{.l_onoff = 1, .l_linger = 0};
   ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
 }
@@ -155,8 +155,8 @@ void RawServer::listen_on_loopback() {
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
-  auto* const any = reinterpret_cast<sockaddr*>(
-      &address);  // NOLINT(cppcoreguidelines-pro-type-reinterpret-cast): C interface
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): C interface
+  auto* const any = reinterpret_cast<sockaddr*>(&address);
   required(::bind(listener_, any, size) == 0 && ::listen(listener_, kBacklog) == 0, "listen on loopback");
   required(::getsockname(listener_, any, &size) == 0, "getsockname");
   port_ = ntohs(address.sin_port);

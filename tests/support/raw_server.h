@@ -45,7 +45,7 @@ class RawServer {
     // Waits until the client closes; what it sends meanwhile is dropped.
     void wait_closed();
     // Ends the connection with RST instead of FIN.
-    void reset();
+    void reset() const;
     // "CN" of the client's certificate; empty without one.
     [[nodiscard]] std::string client_name() const;
     // The server name that the client asked for (SNI); empty without one.

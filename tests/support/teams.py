@@ -69,6 +69,10 @@ class Teams:
     def delete(self, name):
         return self.kube.delete(TEAM, self.namespace, name)
 
+    def delete_all(self):
+        """What a test leaves must not be the older resource for a team of the next test."""
+        return self.kube.call("DELETE", self.kube.path(TEAM, self.namespace))
+
     def all(self):
         return self.kube.list(TEAM, self.namespace)
 

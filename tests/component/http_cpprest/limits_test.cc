@@ -282,8 +282,10 @@ TEST_CASE("concurrency: at most so many requests are in flight; the rest wait un
   const auto client = make_client(std::move(options));
 
   std::atomic<int> answered = 0;
+  constexpr int kCallers = 6;
   std::vector<std::jthread> callers;
-  for (int i = 0; i < 6; ++i) {
+  callers.reserve(kCallers);
+  for (int i = 0; i < kCallers; ++i) {
     callers.emplace_back([&] {
       if (client->send(patient(), Request{})) ++answered;
     });
@@ -299,7 +301,7 @@ TEST_CASE("concurrency: at most so many requests are in flight; the rest wait un
   CHECK(stopped.error().code == ErrorCode::Cancelled);
   release.set();
   callers.clear();
-  CHECK(answered == 6);
+  CHECK(answered == kCallers);
   CHECK(most == 2);
 }
 
@@ -313,8 +315,10 @@ TEST_CASE("concurrency: many callers share a client, and no answer goes astray")
   const auto client = make_client(server.url());
   std::atomic<int> wrong = 0;
   {
+    constexpr int kCallers = 8;
     std::vector<std::jthread> callers;
-    for (int caller = 0; caller < 8; ++caller) {
+    callers.reserve(kCallers);
+    for (int caller = 0; caller < kCallers; ++caller) {
       callers.emplace_back([&, caller] {
         for (int i = 0; i < 50; ++i) {
           const std::string path = "/" + std::to_string(caller) + "/" + std::to_string(i);
