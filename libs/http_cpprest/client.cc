@@ -269,7 +269,8 @@ class CpprestClient final : public HttpClient {
     return !attempt.sent() && (end == Exchange::End::Broken || end == Exchange::End::ConnectTimeout);
   }
 
-  // Another address may do where this one could not be reached in time; not where its certificate was refused.
+  // Another address may do where this one could not be reached in time; not where its certificate was
+  // refused.
   [[nodiscard]] static bool may_try_next(const Exchange& attempt, Exchange::End end) {
     return !attempt.sent() && end == Exchange::End::Broken && attempt.verdict()->reason().empty();
   }

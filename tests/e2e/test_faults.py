@@ -60,14 +60,14 @@ def insist(request):
     """Repeats a request until there is an API server that grants it; its answer."""
     def attempt():
         try:
-            return request()
+            return [request()]
         except Unreachable as error:
             raise AssertionError(str(error)) from error
         except ApiError as error:
             assert error.code not in (408, 409, 429, 500, 502, 503, 504), str(error)
             raise
 
-    return eventually(attempt, 60)
+    return eventually(attempt, 60)[0]
 
 
 def follows(teams, name, figure, what):

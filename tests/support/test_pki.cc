@@ -65,8 +65,8 @@ void add_extension(X509* cert, X509* issuer, int nid, const std::string& value) 
 CertPtr blank(const std::string& common_name, EVP_PKEY* key, const X509_NAME* issuer) {
   CertPtr cert = required(CertPtr{X509_new()});
   std::uint64_t serial = 0;
-  required(RAND_bytes(reinterpret_cast<unsigned char*>(&serial), sizeof serial) ==
-           1);  // NOLINT(cppcoreguidelines-pro-type-reinterpret-cast): C interface
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): C interface
+  required(RAND_bytes(reinterpret_cast<unsigned char*>(&serial), sizeof serial) == 1);
   required(X509_set_version(cert.get(), X509_VERSION_3) == 1);
   required(ASN1_INTEGER_set_uint64(X509_get_serialNumber(cert.get()), serial >> 1U) == 1);
   required(X509_gmtime_adj(X509_getm_notBefore(cert.get()), -kHour) != nullptr);
