@@ -102,6 +102,8 @@ class StatusOracle:
             self.former.pop(uid, None)
             return
         former, self.former[uid] = self.former.get(uid), obj
+        if former and int(obj["metadata"]["resourceVersion"]) < int(former["metadata"]["resourceVersion"]):
+            former = None  # etcd was restored: what came later has never been
         if former and former.get("status") == obj.get("status"):
             return
         self.judged += 1
