@@ -135,13 +135,51 @@ Error to_error(const Exchange& exchange, Exchange::Ending ending, const ClientOp
   return Error{ErrorCode::Internal, "an exchange ended well and badly"};
 }
 
+// Counts what cpprestsdk still works on. Its thread pool is joined when the process exits, and a pool thread
+// that is then closing a stream waits for ever for a task which the stopped pool no longer runs. So a client
+// does not go before cpprestsdk has let go of its last exchange; what was given up is cancelled, so that
+// takes milliseconds.
+class Outstanding {
+ public:
+  class Token {
+   public:
+    explicit Token(std::shared_ptr<Outstanding> all) : all_(std::move(all)) { all_->add(1); }
+    Token(const Token&) = delete;
+    Token& operator=(const Token&) = delete;
+    ~Token() { all_->add(-1); }
+
+   private:
+    const std::shared_ptr<Outstanding> all_;
+  };
+
+  void wait_until_none() TP_EXCLUDES(m_) {
+    const MutexLock lock{m_};
+    changed_.wait(m_, {}, [this]() TP_REQUIRES(m_) { return count_ == 0; });
+  }
+
+ private:
+  void add(int difference) TP_EXCLUDES(m_) {
+    const MutexLock lock{m_};
+    count_ += difference;
+    changed_.notify_all();
+  }
+
+  Mutex m_;
+  CondVar changed_;
+  int count_ TP_GUARDED_BY(m_) = 0;
+};
+
 // Keeps a connection while cpprestsdk uses it, and puts it back when that is over and it can be used again.
 class Lease {
  public:
-  Lease(std::unique_ptr<Connection> connection,
+  Lease(std::shared_ptr<Outstanding> outstanding,
+        std::unique_ptr<Connection> connection,
         std::weak_ptr<ConnectionPool> pool,
         std::weak_ptr<Exchange> exchange)
-      : connection_(std::move(connection)), pool_(std::move(pool)), exchange_(std::move(exchange)) {}
+      : token_(std::move(outstanding)),
+        connection_(std::move(connection)),
+        pool_(std::move(pool)),
+        exchange_(std::move(exchange)) {}
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
   ~Lease() {
@@ -153,6 +191,7 @@ class Lease {
   [[nodiscard]] Connection& connection() noexcept { return *connection_; }
 
  private:
+  const Outstanding::Token token_;  // first: given back when all the rest is gone
   std::unique_ptr<Connection> connection_;
   std::weak_ptr<ConnectionPool> pool_;
   std::weak_ptr<Exchange> exchange_;
@@ -177,6 +216,9 @@ class CpprestClient final : public HttpClient {
         tls_(std::move(tls)),
         stamps_(std::move(stamps)),
         next_look_(clock.now() + options_.reload_interval) {}
+  CpprestClient(const CpprestClient&) = delete;
+  CpprestClient& operator=(const CpprestClient&) = delete;
+  ~CpprestClient() override { outstanding_->wait_until_none(); }
 
   Result<Response> send(const Context& ctx, const Request& request) override {
     Collector collector{request.method, options_.max_response_bytes};
@@ -257,9 +299,9 @@ class CpprestClient final : public HttpClient {
              const Destination& destination,
              const std::shared_ptr<ConnectionPool>& pool) const {
     const bool fresh = options_.fresh_connection;
-    const auto lease = std::make_shared<Lease>(fresh ? pool->make(destination) : pool->take(destination),
-                                               fresh ? std::weak_ptr<ConnectionPool>{} : std::weak_ptr{pool},
-                                               attempt.weak_from_this());
+    const auto lease = std::make_shared<Lease>(
+        outstanding_, fresh ? pool->make(destination) : pool->take(destination),
+        fresh ? std::weak_ptr<ConnectionPool>{} : std::weak_ptr{pool}, attempt.weak_from_this());
     lease->connection().serve(attempt.shared_from_this());
     common.host = destination.by_name ? std::string{} : origin_.authority();
     attempt.start(lease->connection().client(), to_cpprest(request, common), lease);
@@ -367,6 +409,7 @@ class CpprestClient final : public HttpClient {
   // Own synchronisation.
   Resolver resolver_;
   ReceiveGuard guard_;
+  const std::shared_ptr<Outstanding> outstanding_ = std::make_shared<Outstanding>();
   // Apart, so that a stream that ends badly never leaves its connection to a unary call.
   const std::shared_ptr<ConnectionPool> unary_;
   const std::shared_ptr<ConnectionPool> streams_;
