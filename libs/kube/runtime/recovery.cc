@@ -30,6 +30,16 @@ std::uint64_t Recovery::returns() const {
   return returns_;
 }
 
+std::uint64_t Recovery::history() const {
+  const MutexLock lock{m_};
+  return history_;
+}
+
+void Recovery::history_went_back(std::uint64_t known) {
+  const MutexLock lock{m_};
+  if (history_ == known) ++history_;
+}
+
 void Recovery::pause(const std::stop_token& stop,
                      std::chrono::milliseconds at_least,
                      std::chrono::milliseconds at_most) {

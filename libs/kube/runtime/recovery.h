@@ -32,6 +32,13 @@ class Recovery {
   // How often the server has come back so far.
   [[nodiscard]] std::uint64_t returns() const TP_EXCLUDES(m_);
 
+  // Which history of the server we know, as a number. Whoever finds that etcd was restored from a backup says
+  // so with the number that it knew, so that several who find the same restore count it once. The others must
+  // list anew even if they see nothing wrong: by the time they look, the new history may have overtaken the
+  // versions they know.
+  [[nodiscard]] std::uint64_t history() const TP_EXCLUDES(m_);
+  void history_went_back(std::uint64_t known) TP_EXCLUDES(m_);
+
   // Sleeps for `at_most`; less when `stop` is requested, when the server has come back since the call, or
   // when it is this caller's turn to try; but never less than `at_least` unless stopped, so that a server
   // which answers some and fails others is not asked in a tight loop.
@@ -48,6 +55,7 @@ class Recovery {
   bool away_ TP_GUARDED_BY(m_) = false;
   std::uint64_t outages_ TP_GUARDED_BY(m_) = 0;
   std::uint64_t returns_ TP_GUARDED_BY(m_) = 0;
+  std::uint64_t history_ TP_GUARDED_BY(m_) = 0;
   SteadyTime next_turn_ TP_GUARDED_BY(m_){};  // while away
 };
 

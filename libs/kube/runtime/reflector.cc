@@ -16,6 +16,9 @@ namespace {
 // One tenant's broken object may change often; ten lines a stream show it without filling the log.
 constexpr unsigned kLoggedSkips = 10;
 
+// A version that every history is past.
+constexpr std::string_view kBeforeAll = "0";
+
 template <class... F>
 struct Overloaded : F... {
   using F::operator()...;
@@ -159,7 +162,7 @@ Reflector::Action Reflector::probe(const std::stop_token& stop) {
   if (!status) return fail(status.error());
   const Result<ListMetadata> metadata = decoder.finish();
   if (!metadata) return fail(metadata.error());
-  return fsm_.probe_done(metadata->resource_version, clock_.now());
+  return fsm_.probe_done(history_changed() ? kBeforeAll : metadata->resource_version, clock_.now());
 }
 
 Reflector::Action Reflector::pause(const std::stop_token& stop, const ReflectorFsm::Pause& action) {
@@ -187,7 +190,8 @@ Status Reflector::line(std::string_view text) {
 
 Status Reflector::deliver(const WatchEvent& event) {
   if (event.type == WatchEventType::Error) return error_from_status(event.object);
-  switch (fsm_.event(event.type, event.resource_version, event.initial_events_end)) {
+  const bool outdated = fsm_.phase() == ReflectorFsm::Phase::Following && history_changed();
+  switch (fsm_.event(event.type, outdated ? kBeforeAll : event.resource_version, event.initial_events_end)) {
     case ReflectorFsm::Verdict::WentBack:
       return Error{ErrorCode::Expired, "resourceVersion went back to " + std::string{event.resource_version}};
     case ReflectorFsm::Verdict::Complete:
@@ -251,7 +255,12 @@ void Reflector::report(ErrorCode code) {
   }
 }
 
+// Somebody else has found that etcd was restored. What we see may look right all the same: see recovery.h.
+bool Reflector::history_changed() const { return recovery_.history() != history_; }
+
 void Reflector::begin_listing() {
+  if (fsm_.reason() == ReflectorFsm::Reason::WentBack) recovery_.history_went_back(history_);
+  history_ = recovery_.history();
   state_.store(known_missing_ ? State::Missing : State::Listing, std::memory_order_relaxed);
   listings_.at(static_cast<std::size_t>(fsm_.reason()))->Increment();
   collection_.begin_replace();

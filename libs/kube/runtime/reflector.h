@@ -85,6 +85,7 @@ class Reflector {
   void item(std::string_view text);
   Action fail(const Error& error);
   void report(ErrorCode code);
+  [[nodiscard]] bool history_changed() const;
   void begin_listing();
   void arrived();
   void progressed();
@@ -109,6 +110,7 @@ class Reflector {
   ReflectorFsm fsm_;
   json::Document document_;    // reused for each object
   std::uint64_t returns_ = 0;  // recovery_.returns() at the last failure
+  std::uint64_t history_ = 0;  // recovery_.history() when the last full listing began
   unsigned logged_skips_ = 0;  // since the stream or page began
   bool known_missing_ = false;
 

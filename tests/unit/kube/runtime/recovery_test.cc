@@ -79,5 +79,16 @@ TEST_CASE("Recovery: one turn is for one", "[recovery]") {
   stop.request_stop();
 }
 
+TEST_CASE("Recovery: a history that went back counts once, however many find it") {
+  const test::FakeClock clock;
+  Recovery recovery{clock};
+  const auto known = recovery.history();
+  recovery.history_went_back(known);
+  recovery.history_went_back(known);
+  CHECK(recovery.history() == known + 1);
+  recovery.history_went_back(known + 1);
+  CHECK(recovery.history() == known + 2);
+}
+
 }  // namespace
 }  // namespace tp::kube
