@@ -57,16 +57,16 @@ web::http::client::http_client_config Connection::config(const Destination& rout
   config.set_nativehandle_options([line, tls = route.tls, by_name = route.by_name,
                                    tcp_user_timeout](web::http::client::native_handle handle) {
     const std::shared_ptr<Exchange> exchange = line->exchange();
-    if (!exchange || handle == nullptr) throw std::runtime_error("the caller has gone");
-    auto* const stream = tls ? static_cast<TlsStream*>(handle) : nullptr;
-    tcp::socket& socket = stream != nullptr ? stream->next_layer() : *static_cast<tcp::socket*>(handle);
+    if (!exchange) throw std::runtime_error("the caller has gone");
+    tcp::socket& socket =
+        tls ? static_cast<TlsStream*>(handle)->next_layer() : *static_cast<tcp::socket*>(handle);
     const bool reused = socket.is_open();
     if (!reused) socket.open(by_name ? tcp::v6() : tcp::v4());
     if (!harden_socket(socket.native_handle(), tcp_user_timeout)) {
       throw std::runtime_error("the socket refused its options");
     }
     exchange->use_socket(socket.native_handle(), reused);
-    if (stream != nullptr && !tls->prepare(stream->native_handle(), exchange->verdict())) {
+    if (tls && !tls->prepare(static_cast<TlsStream*>(handle)->native_handle(), exchange->verdict())) {
       throw std::runtime_error("OpenSSL refused the server name");
     }
   });

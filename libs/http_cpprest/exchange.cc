@@ -154,11 +154,7 @@ std::optional<Exchange::Ending> Exchange::await(const Context& ctx,
   for (;;) {
     const SteadyTime limit = sent_ ? ctx.deadline : std::min(ctx.deadline, terms.connect_deadline);
     const SteadyTime now = terms.clock.now();
-    if (ctx.stop.stop_requested()) return Ending{End::Stopped};
-    if (overflow_) return Ending{End::Oversized};
-    // Checked by the clock too, not by the wait alone: a peer that always has one more byte never lets it
-    // time out.
-    if (now >= limit) return Ending{limit == ctx.deadline ? End::DeadlinePassed : End::ConnectTimeout};
+    if (auto ended = ended_by_us(ctx, now, limit)) return ended;
     if (has_news_for_sink()) return std::nullopt;
     if (auto ended = ended_by_peer()) return ended;
 
@@ -173,6 +169,17 @@ std::optional<Exchange::Ending> Exchange::await(const Context& ctx,
       look_at_arrivals();
     }
   }
+}
+
+std::optional<Exchange::Ending> Exchange::ended_by_us(const Context& ctx,
+                                                      SteadyTime now,
+                                                      SteadyTime limit) const {
+  if (ctx.stop.stop_requested()) return Ending{End::Stopped};
+  if (overflow_) return Ending{End::Oversized};
+  // Checked by the clock too, not by the wait alone: a peer that always has one more byte never lets it time
+  // out.
+  if (now >= limit) return Ending{limit == ctx.deadline ? End::DeadlinePassed : End::ConnectTimeout};
+  return std::nullopt;
 }
 
 bool Exchange::has_news_for_sink() const { return head_.has_value() || (headed_ && !piece_.empty()); }

@@ -98,6 +98,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
                                             const Terms& terms,
                                             std::unique_ptr<ReceiveGuard::Watch>& watch) TP_REQUIRES(m_);
   void look_at_arrivals() TP_REQUIRES(m_);
+  [[nodiscard]] std::optional<Ending> ended_by_us(const Context& ctx, SteadyTime now, SteadyTime limit) const
+      TP_REQUIRES(m_);
   [[nodiscard]] bool has_news_for_sink() const TP_REQUIRES(m_);
   [[nodiscard]] std::optional<Ending> ended_by_peer() const TP_REQUIRES(m_);
   void abandon() TP_EXCLUDES(m_);
