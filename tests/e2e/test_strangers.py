@@ -96,13 +96,13 @@ def test_a_stranger_that_appears_between_look_and_write_is_left_alone(kube, oper
         kind = ("CronJob", "Deployment", "Service")[i % 3]
         name = f"ai-pipeline-acme-race-{i}" if kind == "CronJob" else f"agent-dedicated-acme-race-{i}"
         if kind != "CronJob":
-            eventually(lambda: kube.get("CronJob", teams.namespace, f"ai-pipeline-acme-race-{i}"))
+            eventually(lambda: kube.get("CronJob", teams.namespace, f"ai-pipeline-acme-race-{i}"), 60)
         try:
             made[i] = {"kind": kind} | kube.create(stranger(kind, teams.namespace, name))
         except ApiError as error:
             assert error.code == 409  # the operator was faster
 
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
         jobs = []
         for i in range(count):
             spec = team(teams.namespace, f"race-{i}", pipeline=scheduled(), runtime=dedicated())

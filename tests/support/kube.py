@@ -9,6 +9,7 @@ import contextlib
 import http.client
 import json
 import os
+import socket
 import ssl
 import subprocess
 import tempfile
@@ -173,18 +174,23 @@ class Kube:
             raise
         return True
 
-    def watch(self, kind, version, stop, namespace=None, fields=None):
-        """Events (type, object) from a resourceVersion on, until `stop` (an Event) is set or the server ends the watch."""
+    def watch(self, kind, version, opened, namespace=None, fields=None):
+        """Events (type, object) from a resourceVersion on, until the server ends the watch. `opened` is called with the socket
+        first: to shut it down is the way to end the watch from another thread."""
         query = {"watch": "1", "allowWatchBookmarks": "true", "resourceVersion": version, "timeoutSeconds": "300"}
         query |= {"fieldSelector": fields} if fields else {}
-        connection = self.connect(timeout=1)
+        connection = self.connect(timeout=None)
         try:
+            connection.connect()
+            opened(connection.sock)
             connection.request("GET", f"/{self.path(kind, namespace)}?{urllib.parse.urlencode(query)}", headers=self.headers())
             answer = connection.getresponse()
             if answer.status != 200:
                 raise ApiError(answer.status, _decode(answer.read()))
-            yield from _lines_of(answer, stop)
-        except (OSError, http.client.HTTPException) as error:
+            while line := answer.readline():
+                event = json.loads(line)
+                yield event["type"], event["object"]
+        except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: cut in the middle of a line
             raise Unreachable(str(error)) from error
         finally:
             connection.close()
@@ -215,21 +221,6 @@ def _decode(body):
         return body.decode(errors="replace")
 
 
-def _lines_of(answer, stop):
-    rest = b""
-    while not stop.is_set():
-        try:
-            data = answer.read1(1 << 20)
-        except TimeoutError:
-            continue
-        if not data:
-            return
-        *lines, rest = (rest + data).split(b"\n")
-        for line in lines:
-            event = json.loads(line)
-            yield event["type"], event["object"]
-
-
 class Follower:
     """A thread that sees every version of the objects of a kind, from now on, and hands each to `seen(type, object)`.
 
@@ -240,6 +231,7 @@ class Follower:
     def __init__(self, kube, kind, seen, namespace=None, fields=None):
         self.kube, self.kind, self.seen, self.where = kube, kind, seen, {"namespace": namespace, "fields": fields}
         self.stopping = threading.Event()
+        self.socket = None
         self.error = None
         version = self.list()
         self.thread = threading.Thread(target=self.run, args=(version,), name=f"follow-{kind}", daemon=True)
@@ -257,7 +249,7 @@ class Follower:
             while not self.stopping.is_set():
                 try:
                     version = version or self.list()
-                    for event, obj in self.kube.watch(self.kind, version, self.stopping, **self.where):
+                    for event, obj in self.kube.watch(self.kind, version, self.opened, **self.where):
                         if event == "ERROR":
                             version = None
                             break
@@ -270,9 +262,18 @@ class Follower:
         except Exception as error:  # noqa: BLE001 - handed to the test by stop()
             self.error = error
 
+    def opened(self, connection):
+        self.socket = connection
+
     def stop(self):
         self.stopping.set()
-        self.thread.join(timeout=20)
+        for _ in range(100):
+            if self.socket:
+                with contextlib.suppress(OSError):
+                    socket.socket.shutdown(self.socket, socket.SHUT_RDWR)  # not the TLS layer's, which the thread is using
+            self.thread.join(timeout=0.2)
+            if not self.thread.is_alive():
+                break
         assert not self.thread.is_alive(), "the follower does not end"
         if self.error:
             raise self.error
