@@ -21,6 +21,10 @@ ROOTS = ("libs", "operator/src", "webhook-gateway/src")
 KUBE = ["base", "json", "http", "crypto", "kube/core"]
 OPERATOR = [*KUBE, "log", "metrics", "domain", "kube/client", "kube/runtime", "provisioner/desired"]
 
+EVENT = ["base", "json", "crypto", "http", "gateway/event"]
+PURE = [*EVENT, "gateway/signatures", "gateway/policy"]
+GATEWAY = [*PURE, "log", "metrics", "postgres", "gateway/sources", "gateway/inbox"]
+
 # area -> the areas it may include, beside itself. An area is a folder (or file) under one of ROOTS; the longest one counts.
 MAY_INCLUDE = {
     "base": [],
@@ -39,6 +43,17 @@ MAY_INCLUDE = {
     "provisioner/desired": ["base", "json", "crypto", "domain", "kube/core"],
     "provisioner/reconcile": OPERATOR,
     "provisioner/app": ["*"],
+    "postgres": ["base", "crypto", "log"],
+    "gateway/event": ["base", "json"],
+    "gateway/signatures": ["base", "crypto", "http"],
+    "gateway/policy": [*EVENT, "gateway/signatures"],
+    "gateway/sources": PURE,
+    "gateway/platform": [*PURE, "log", "metrics"],
+    "gateway/inbox": [*PURE, "log", "metrics", "postgres"],
+    "gateway/ingest": GATEWAY,
+    "gateway/dispatch": [*GATEWAY, "gateway/platform"],
+    "gateway/admin": [*GATEWAY, "gateway/platform"],
+    "gateway/app": ["*"],
     "main.cc": ["*"],
 }
 
@@ -48,7 +63,8 @@ THIRD_PARTY = {
     r"boost/": ["http_beast", "http_cpprest"],
     r"openssl/": ["crypto", "http_cpprest"],
     r"prometheus/": ["metrics", "kube/runtime", "provisioner/reconcile"],
-    r"yaml-cpp/": ["kube/client", "domain", "provisioner/app"],
+    r"yaml-cpp/": ["kube/client", "domain", "provisioner/app", "gateway/policy"],
+    r"libpq|postgres_ext": ["postgres"],
     r"catch2/": [],
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string_view>
 
 #include "base/context.h"
@@ -23,6 +24,14 @@ class ResponseSink {
   [[nodiscard]] virtual Status on_bytes(std::string_view bytes) = 0;
 };
 
+// How an exchange that was begun with HttpClient::start ended.
+struct Exchange {
+  Result<Response> result;
+  // False: certainly no byte of the request has left, so nobody can have acted on it. True: the peer may
+  // have.
+  bool sent = false;
+};
+
 // One origin (scheme, host, port) that requests are sent to. Thread-safe.
 //
 // Failures: Cancelled when ctx.stop was requested; DeadlineExceeded when ctx.deadline passed; Unavailable
@@ -39,6 +48,12 @@ class HttpClient {
 
   // Sends and waits for the whole response, its body bounded.
   [[nodiscard]] virtual Result<Response> send(const Context& ctx, const Request& request) = 0;
+
+  // Sends and returns at once; `done` is called exactly once, on a thread of the implementation, also when
+  // `ctx` was cancelled, its deadline passed or the client is destroyed (which waits for it). For answers
+  // that take minutes, by the thousand: no thread waits for one. `done` must be quick and must not throw. Not
+  // counted against limits on concurrency: the caller knows how many it starts.
+  virtual void start(const Context& ctx, Request request, std::function<void(Exchange)> done) = 0;
 
   // Sends and hands the body to `sink` as it arrives; returns when the peer ended it, or why it ended early.
   // For watches: ctx.deadline is the hard limit on the whole stream.

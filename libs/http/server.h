@@ -3,7 +3,9 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "http/types.h"
@@ -19,7 +21,12 @@ struct ServerLimits {
   std::chrono::milliseconds request_deadline{60'000};  // from the first byte to the last byte of the answer
   std::chrono::milliseconds idle_timeout{75'000};      // a kept-alive connection without a request
   std::size_t connections = 1024;                      // in all; one more is answered 503 and closed
+  std::size_t connections_per_peer = 0;                // from one address; 0: no limit of its own
   std::size_t handlers = 4;                            // threads that run handlers
+  std::size_t io_threads = 1;                          // each with an io_context and connections of its own
+  // Bodies that are being read or handled, of all connections together. A request whose announced length (or
+  // next chunk) does not fit is answered 503 with Retry-After, before its body is read. 0: no limit.
+  std::size_t bytes_in_flight = 0;
 };
 
 struct ServerRequest : Request {
@@ -30,12 +37,43 @@ struct ServerRequest : Request {
 // logged.
 using Handler = std::function<Response(const ServerRequest&)>;
 
-// An exact path and the methods that it has; HEAD is answered wherever GET is. Another method is 405 with
-// Allow, another path 404.
+// Sends the answer of one request: called once, on any thread, at any time before the request's deadline.
+// Dropped without a call it answers 500. After the connection has gone a call does nothing.
+class Responder {
+ public:
+  explicit Responder(std::function<void(Response)> send) : send_(std::move(send)) {}
+  Responder(Responder&&) noexcept = default;
+  Responder& operator=(Responder&&) = delete;
+  Responder(const Responder&) = delete;
+  Responder& operator=(const Responder&) = delete;
+  ~Responder() {
+    if (send_) send_(Response{500, {}, {}});
+  }
+
+  void operator()(Response response) { std::exchange(send_, nullptr)(std::move(response)); }
+
+ private:
+  std::function<void(Response)> send_;
+};
+
+// Answers a request later, without holding a thread meanwhile. Runs on an I/O thread when the body is small
+// (64 KiB), so it must not block; on a handler thread otherwise. An escaping exception is logged; the
+// Responder answers.
+using AsyncHandler = std::function<void(ServerRequest, Responder)>;
+
+// A path and what answers it: either `handler` or `async_handler`. HEAD is answered wherever GET is. Another
+// method is 405 with Allow, another path 404.
+//
+// A segment of the form {name} matches any one non-empty segment of a request
+// ("/webhooks/generic/{endpoint}"); the handler reads it from the target, percent-encoded as it came. An
+// exact path wins over one with a parameter.
 struct Route {
   Method method = Method::Get;
   std::string path;
-  Handler handler;
+  Handler handler{};
+  AsyncHandler async_handler{};
+  std::size_t body_bytes = 0;  // of this route; 0: ServerLimits::body_bytes
+  Headers refusal_headers{};   // added to every 4xx answer that the server itself gives on this route
 };
 
 using Routes = std::vector<Route>;

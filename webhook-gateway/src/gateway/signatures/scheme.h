@@ -1,0 +1,73 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "crypto/secret.h"
+#include "http/types.h"
+
+// How webhooks are signed. Pure.
+namespace tp::gateway {
+
+// Why a request is not believed: the word that old clients know from the 401's text, and metrics have as a
+// label.
+enum class Verdict {
+  Verified,
+  MissingSecret,     // missing_webhook_secret: none is configured; never a reason to skip
+  MissingSignature,  // missing_signature_header
+  MissingTimestamp,  // missing_timestamp_header
+  MissingId,         // missing_webhook_id_header
+  RepeatedHeader,    // repeated_header: a header that the signature depends on came twice
+  InvalidTimestamp,  // invalid_timestamp
+  StaleTimestamp,    // stale_timestamp
+  InvalidFormat,     // invalid_signature_format
+  BadSignature,      // bad_signature
+};
+
+[[nodiscard]] std::string_view to_string(Verdict verdict) noexcept;
+
+struct SignedRequest {
+  const http::Headers& headers;
+  std::string_view body;  // the raw bytes
+  WallTime now{};
+};
+
+struct Verification {
+  Verdict verdict = Verdict::BadSignature;
+  std::size_t secret = 0;  // index of the secret that verified it, if any did; the first of several
+};
+
+// Verifies requests of one kind of sender. Every secret is tried in full whatever the outcome, and digests
+// are compared in constant time, so the time taken tells nothing about them. Stateless and thread-safe.
+class Scheme {
+ public:
+  Scheme() = default;
+  Scheme(const Scheme&) = delete;
+  Scheme& operator=(const Scheme&) = delete;
+  virtual ~Scheme() = default;
+
+  [[nodiscard]] virtual Verification verify(const SignedRequest& request,
+                                            std::span<const crypto::Secret> secrets) const = 0;
+  // Whether a secret can be used with this scheme at all, e.g. that a Standard Webhooks secret is base64 of
+  // 24 to 64 bytes. InvalidArgument says what is wrong with it and never quotes it. Told when secrets are
+  // loaded.
+  [[nodiscard]] virtual Status check_secret(const crypto::Secret& secret) const = 0;
+};
+
+// X-Slack-Signature: v0=hex over "v0:" timestamp ":" body; 300 s to both sides.
+[[nodiscard]] const Scheme& slack_v0();
+// X-Hub-Signature-256: sha256=hex over the body.
+[[nodiscard]] const Scheme& github_sha256();
+// X-PagerDuty-Signature: a comma-separated list of v1=hex over the body.
+[[nodiscard]] const Scheme& pagerduty_v1();
+// webhook-id, webhook-timestamp, webhook-signature (or all three with svix-): a list of v1,base64 over
+// id.timestamp.body.
+[[nodiscard]] const Scheme& standard_webhooks();
+// x-signature: bare hex over the body (Circleback).
+[[nodiscard]] const Scheme& bare_hex();
+// X-Signature: sha256=hex (or sha512=hex) over the body.
+[[nodiscard]] const Scheme& generic_hmac();
+
+}  // namespace tp::gateway
