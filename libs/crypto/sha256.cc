@@ -18,15 +18,4 @@ Sha256Digest sha256(std::string_view text) {
   return digest;
 }
 
-std::string to_hex(std::span<const std::byte> bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  text.reserve(bytes.size() * 2);
-  for (const std::byte b : bytes) {
-    text.push_back(kDigits[std::to_integer<std::size_t>(b >> 4U)]);
-    text.push_back(kDigits[std::to_integer<std::size_t>(b & std::byte{0xF})]);
-  }
-  return text;
-}
-
 }  // namespace tp::crypto
