@@ -1,10 +1,12 @@
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <span>
-#include <string>
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/result.h"
 #include "crypto/secret.h"
 #include "http/types.h"
 
@@ -41,8 +43,17 @@ struct Verification {
 
 // Verifies requests of one kind of sender. Every secret is tried in full whatever the outcome, and digests
 // are compared in constant time, so the time taken tells nothing about them. Stateless and thread-safe.
+//
+// Common to all: a verdict is found in the order missing secret, signature, timestamp and id header, form of
+// the timestamp, form of the signature, staleness, digest; an empty header is a missing one; header names
+// have no case, everything else has, except that hexadecimal digits may be upper-case (a digest is compared
+// as bytes). Timestamps are Unix seconds of at most 12 digits and may differ from `now` by
+// kTimestampTolerance to either side.
 class Scheme {
  public:
+  // What Slack and Standard Webhooks prescribe.
+  static constexpr std::chrono::seconds kTimestampTolerance{300};
+
   Scheme() = default;
   Scheme(const Scheme&) = delete;
   Scheme& operator=(const Scheme&) = delete;
@@ -56,18 +67,21 @@ class Scheme {
   [[nodiscard]] virtual Status check_secret(const crypto::Secret& secret) const = 0;
 };
 
-// X-Slack-Signature: v0=hex over "v0:" timestamp ":" body; 300 s to both sides.
+// X-Slack-Signature: v0=hex over "v0:" X-Slack-Request-Timestamp ":" body.
 [[nodiscard]] const Scheme& slack_v0();
-// X-Hub-Signature-256: sha256=hex over the body.
+// X-Hub-Signature-256: sha256=hex over the body. The older X-Hub-Signature (SHA-1) is never looked at.
 [[nodiscard]] const Scheme& github_sha256();
-// X-PagerDuty-Signature: a comma-separated list of v1=hex over the body.
+// X-PagerDuty-Signature: v1=hex over the body; a comma-separated list with one for each secret that is active
+// there, of which one has to match. What is not v1= is skipped.
 [[nodiscard]] const Scheme& pagerduty_v1();
-// webhook-id, webhook-timestamp, webhook-signature (or all three with svix-): a list of v1,base64 over
-// id.timestamp.body.
+// webhook-id, webhook-timestamp, webhook-signature (or all three with svix-; never of both families):
+// v1,base64 over id "." timestamp "." body; a space-separated list of which one has to match. What is not v1,
+// is skipped, the asymmetric v1a too. A secret is base64 of 24 to 64 bytes, with or without whsec_ before it.
+// See standardwebhooks.com.
 [[nodiscard]] const Scheme& standard_webhooks();
-// x-signature: bare hex over the body (Circleback).
+// x-signature: hex over the body (Circleback).
 [[nodiscard]] const Scheme& bare_hex();
-// X-Signature: sha256=hex (or sha512=hex) over the body.
+// X-Signature: sha256=hex or sha512=hex over the body.
 [[nodiscard]] const Scheme& generic_hmac();
 
 }  // namespace tp::gateway
