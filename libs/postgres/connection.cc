@@ -67,7 +67,8 @@ bool Rows::is_null(std::size_t row, int column) const noexcept {
 
 std::string_view Rows::text(std::size_t row, int column) const noexcept {
   const int r = static_cast<int>(row);
-  return {PQgetvalue(result_.get(), r, column), static_cast<std::size_t>(PQgetlength(result_.get(), r, column))};
+  return {PQgetvalue(result_.get(), r, column),
+          static_cast<std::size_t>(PQgetlength(result_.get(), r, column))};
 }
 
 std::int64_t Rows::integer(std::size_t row, int column) const noexcept {
@@ -83,7 +84,8 @@ std::string Rows::bytes(std::size_t row, int column) const {
       PQgetvalue(result_.get(), static_cast<int>(row), column));
   const std::unique_ptr<unsigned char, decltype([](unsigned char* p) { PQfreemem(p); })> raw{
       PQunescapeBytea(escaped, &size)};
-  return raw ? std::string{reinterpret_cast<const char*>(raw.get()), size} : std::string{};  // NOLINT(*-reinterpret-cast)
+  return raw ? std::string{reinterpret_cast<const char*>(raw.get()), size}
+             : std::string{};  // NOLINT(*-reinterpret-cast)
 }
 
 void Connection::Finish::operator()(pg_conn* connection) const noexcept { PQfinish(connection); }
@@ -103,7 +105,8 @@ Result<std::unique_ptr<Connection>> Connection::open(const Context& ctx,
     // Without a server's answer this is about the text of `conninfo`, and libpq quotes parts of it.
     return Error{ErrorCode::InvalidArgument, "the database address is not one that libpq understands"};
   }
-  for (PostgresPollingStatusType state = PGRES_POLLING_WRITING; state != PGRES_POLLING_OK; state = PQconnectPoll(pg)) {
+  for (PostgresPollingStatusType state = PGRES_POLLING_WRITING; state != PGRES_POLLING_OK;
+       state = PQconnectPoll(pg)) {
     if (state == PGRES_POLLING_FAILED) {
       return Error{ErrorCode::Unavailable, "cannot connect to the database: " + trimmed(PQerrorMessage(pg))};
     }
@@ -112,9 +115,11 @@ Result<std::unique_ptr<Connection>> Connection::open(const Context& ctx,
   if (PQsetnonblocking(pg, 1) != 0) return Error{ErrorCode::Internal, "libpq: no non-blocking mode"};
   PQsetNoticeProcessor(
       pg, [](void* /*unused*/, const char* /*message*/) {}, nullptr);
-  // A statement that we give up (wait() says when) ends on the server once our socket is closed. PQcancel would say so
-  // at once, but blocks without a limit on a server that hangs. Servers before version 14 do not know the setting.
-  if (PQserverVersion(pg) >= 140000) TP_TRY(made->execute(ctx, "SET client_connection_check_interval = '1s'"));
+  // A statement that we give up (wait() says when) ends on the server once our socket is closed. PQcancel
+  // would say so at once, but blocks without a limit on a server that hangs. Servers before version 14 do not
+  // know the setting.
+  if (PQserverVersion(pg) >= 140000)
+    TP_TRY(made->execute(ctx, "SET client_connection_check_interval = '1s'"));
   return made;
 }
 
@@ -140,7 +145,8 @@ Status Connection::wait(const Context& ctx, short events) {
   while (true) {
     if (ctx.stop.stop_requested()) return Error{ErrorCode::Cancelled, "the database call was stopped"};
     const milliseconds left = ctx.remaining(clock_);
-    if (left == milliseconds{0}) return Error{ErrorCode::DeadlineExceeded, "the database did not answer in time"};
+    if (left == milliseconds{0})
+      return Error{ErrorCode::DeadlineExceeded, "the database did not answer in time"};
     std::array<pollfd, 2> fds{{{PQsocket(pg_.get()), events, 0}, {wake_, POLLIN, 0}}};
     const int timeout = static_cast<int>(std::min<milliseconds::rep>(left.count(), INT_MAX));
     const int ready = ::poll(fds.data(), fds.size(), left == milliseconds::max() ? -1 : timeout);
@@ -162,8 +168,8 @@ Status Connection::send(const Context& ctx, const std::string& sql, const Params
   }
   const int queued = values.empty()
                          ? PQsendQuery(pg_.get(), sql.c_str())
-                         : PQsendQueryParams(pg_.get(), sql.c_str(), static_cast<int>(values.size()), types.data(),
-                                             texts.data(), lengths.data(), formats.data(), 0);
+                         : PQsendQueryParams(pg_.get(), sql.c_str(), static_cast<int>(values.size()),
+                                             types.data(), texts.data(), lengths.data(), formats.data(), 0);
   if (queued == 0) return Error{ErrorCode::Unavailable, "database: " + trimmed(PQerrorMessage(pg_.get()))};
   while (true) {
     const int flushed = PQflush(pg_.get());
@@ -182,7 +188,8 @@ Result<Rows> Connection::receive(const Context& ctx) {
     while (PQisBusy(pg_.get()) != 0) {
       Status ready = wait(ctx, POLLIN);
       if (ready && PQconsumeInput(pg_.get()) == 0)
-        ready = Error{ErrorCode::Unavailable, "the database connection broke: " + trimmed(PQerrorMessage(pg_.get()))};
+        ready = Error{ErrorCode::Unavailable,
+                      "the database connection broke: " + trimmed(PQerrorMessage(pg_.get()))};
       if (ready) continue;
       abandoned_ = true;
       return std::move(ready).error();
@@ -198,8 +205,8 @@ Result<Rows> Connection::receive(const Context& ctx) {
     const char* message = PQresultErrorField(rows.result_.get(), PG_DIAG_MESSAGE_PRIMARY);
     const ErrorCode code = sqlstate == nullptr ? ErrorCode::Unavailable : code_of(sqlstate);
     if (!outcome || *outcome)
-      outcome.emplace(
-          Error{code, "database: " + (message == nullptr ? trimmed(PQerrorMessage(pg_.get())) : std::string{message})});
+      outcome.emplace(Error{code, "database: " + (message == nullptr ? trimmed(PQerrorMessage(pg_.get()))
+                                                                     : std::string{message})});
   }
   if (!outcome) return Error{ErrorCode::Unavailable, "the database connection broke"};
   return *std::move(outcome);

@@ -41,15 +41,15 @@ class Rows {
   std::unique_ptr<pg_result, Clear> result_;
 };
 
-// One connection. Not thread-safe. Failures: Cancelled and DeadlineExceeded as the context says (whether the statement takes
-// effect is then unknown); Unavailable when the server is away or turns us away;
-// Conflict for a deadlock or a serialization failure; AlreadyExists for a unique key; PermissionDenied;
-// FailedPrecondition when a table, column or schema does not exist (migrations have not run). Messages never hold
-// parameters or credentials.
+// One connection. Not thread-safe. Failures: Cancelled and DeadlineExceeded as the context says (whether the
+// statement takes effect is then unknown); Unavailable when the server is away or turns us away; Conflict for
+// a deadlock or a serialization failure; AlreadyExists for a unique key; PermissionDenied; FailedPrecondition
+// when a table, column or schema does not exist (migrations have not run). Messages never hold parameters or
+// credentials.
 class Connection {
  public:
-  // `conninfo` is libpq's: a postgresql:// URL (also with a driver's name, postgresql+psycopg2://, as SQLAlchemy writes
-  // it) or key=value pairs.
+  // `conninfo` is libpq's: a postgresql:// URL (also with a driver's name, postgresql+psycopg2://, as
+  // SQLAlchemy writes it) or key=value pairs.
   [[nodiscard]] static Result<std::unique_ptr<Connection>> open(const Context& ctx,
                                                                 const std::string& conninfo,
                                                                 const Clock& clock);
@@ -67,7 +67,8 @@ class Connection {
   struct Finish {
     void operator()(pg_conn* connection) const noexcept;
   };
-  Connection(pg_conn* connection, const Clock& clock, int wake) : pg_(connection), clock_(clock), wake_(wake) {}
+  Connection(pg_conn* connection, const Clock& clock, int wake)
+      : pg_(connection), clock_(clock), wake_(wake) {}
 
   // Waits until the socket is ready for `events` of poll(2).
   [[nodiscard]] Status wait(const Context& ctx, short events);
@@ -75,7 +76,7 @@ class Connection {
   [[nodiscard]] Result<Rows> receive(const Context& ctx);
   std::unique_ptr<pg_conn, Finish> pg_;
   const Clock& clock_;
-  int wake_;  // an eventfd that a stop request writes to
+  int wake_;                // an eventfd that a stop request writes to
   bool abandoned_ = false;  // a statement was given up: what the server still sends belongs to nobody
 };
 

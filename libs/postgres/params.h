@@ -8,9 +8,10 @@
 
 namespace tp::postgres {
 
-// The parameters $1, $2, … of one statement, in order of addition. Owns copies. Scalars go as text, so the statement says
-// their type (`$1::uuid`); arrays go in PostgreSQL's binary form, because a thousand bytea values in text form would be
-// twice as long and have to be quoted (the format: src/backend/utils/adt/arrayfuncs.c, array_recv).
+// The parameters $1, $2, … of one statement, in order of addition. Owns copies. Scalars go as text, so the
+// statement says their type (`$1::uuid`); arrays go in PostgreSQL's binary form, because a thousand bytea
+// values in text form would be twice as long and have to be quoted (the format:
+// src/backend/utils/adt/arrayfuncs.c, array_recv).
 class Params {
  public:
   Params& add(std::string_view text);
@@ -28,10 +29,10 @@ class Params {
   // NULL instead of "".
   Params& add_or_null(std::string_view text) { return text.empty() ? add_null() : add(text); }
 
-  Params& add_texts(const std::vector<std::string_view>& values);    // text[]
-  Params& add_texts(const std::vector<std::string>& values);         // text[]
-  Params& add_bytes(const std::vector<std::string_view>& values);    // bytea[]
-  Params& add_bigints(const std::vector<std::int64_t>& values);      // bigint[]
+  Params& add_texts(const std::vector<std::string_view>& values);  // text[]
+  Params& add_texts(const std::vector<std::string>& values);       // text[]
+  Params& add_bytes(const std::vector<std::string_view>& values);  // bytea[]
+  Params& add_bigints(const std::vector<std::int64_t>& values);    // bigint[]
 
   [[nodiscard]] std::size_t size() const noexcept { return values_.size(); }
 

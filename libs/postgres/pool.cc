@@ -12,7 +12,8 @@ Result<Pool::Lease> Pool::acquire(const Context& ctx) {
   {
     const MutexLock lock{m_};
     if (!changed_.wait_until(m_, ctx.stop, ctx.deadline, [this]() TP_REQUIRES(m_) { return free_ > 0; })) {
-      if (ctx.stop.stop_requested()) return Error{ErrorCode::Cancelled, "waiting for a database connection was stopped"};
+      if (ctx.stop.stop_requested())
+        return Error{ErrorCode::Cancelled, "waiting for a database connection was stopped"};
       return Error{ErrorCode::ResourceExhausted, "no database connection became free in time"};
     }
     --free_;

@@ -13,8 +13,8 @@
 
 namespace tp::postgres {
 
-// Connections to one database, opened when they are needed and kept. Thread-safe. At most `size` exist; who comes when
-// all are taken waits, under its own deadline (ResourceExhausted when that passes).
+// Connections to one database, opened when they are needed and kept. Thread-safe. At most `size` exist; who
+// comes when all are taken waits, under its own deadline (ResourceExhausted when that passes).
 class Pool {
  public:
   // `clock` must outlive the pool.
@@ -23,7 +23,8 @@ class Pool {
   // A connection for one caller, until the Lease goes. One that broke is not given out again.
   class Lease {
    public:
-    Lease(Pool& pool, std::unique_ptr<Connection> connection) : pool_(&pool), connection_(std::move(connection)) {}
+    Lease(Pool& pool, std::unique_ptr<Connection> connection)
+        : pool_(&pool), connection_(std::move(connection)) {}
     Lease(Lease&&) noexcept = default;
     Lease& operator=(Lease&&) = delete;
     Lease(const Lease&) = delete;

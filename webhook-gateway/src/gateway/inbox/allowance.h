@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+
+namespace tp::gateway {
+
+// How many runs teams may start. 0 stands for no limit, but for in_flight.
+struct RunLimits {
+  int in_flight = 20;     // of one team at a time, over all workers
+  double per_second = 1;  // of one team, as a token bucket ...
+  int burst = 30;         // ... of this size
+  int per_hour = 60;      // of one team; a control may set another number for a team or an org
+};
+
+// What a team has used of its limits.
+struct RunMeter {
+  double tokens = 0;
+  WallTime tokens_at{};  // when `tokens` was right
+  WallTime hour_begun{};
+  int hour_runs = 0;
+};
+
+struct Allowance {
+  int runs = 0;  // that may be started now
+  std::string
+      reason{};  // when a limit on starts ends it there: "rate" or "hourly_cap"; the wait is no failure
+  std::optional<WallTime> again_at{};  // when that limit allows the next one
+};
+
+// Refills `meter` to `now` and says what it allows. Pure.
+[[nodiscard]] Allowance allowance(RunMeter& meter, const RunLimits& limits, int in_flight, WallTime now);
+
+// Takes `runs` from the meter.
+void spend(RunMeter& meter, int runs) noexcept;
+
+}  // namespace tp::gateway

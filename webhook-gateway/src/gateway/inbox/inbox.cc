@@ -1,0 +1,503 @@
+#include "gateway/inbox/inbox.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "json/parse.h"
+#include "postgres/params.h"
+
+namespace tp::gateway {
+namespace {
+
+using postgres::Params;
+using postgres::Rows;
+using std::chrono::milliseconds;
+
+constexpr std::array<std::string_view, 10> kStates{"received", "ready", "held",    "running",  "retrying",
+                                                   "unknown",  "done",  "ignored", "unrouted", "dead"};
+
+// The columns that event_of() reads, of inbox i and payloads p.
+#define TP_EVENT_COLUMNS                                                                                \
+  "i.id, i.fence, i.source, i.endpoint, i.scope_org, i.scope_team, i.kind, i.provider_id, i.failures, " \
+  "i.attempts, i.uncertain, (extract(epoch FROM i.received_at) * 1000)::bigint, "                       \
+  "(extract(epoch FROM now() - i.received_at) * 1000)::bigint, "                                        \
+  "(extract(epoch FROM coalesce(i.retry_until, now()) - now()) * 1000)::bigint, p.headers, p.body"
+
+ClaimedEvent event_of(const Rows& rows, std::size_t row) {
+  ClaimedEvent claimed;
+  claimed.claim = {EventId{std::string{rows.text(row, 0)}}, rows.integer(row, 1)};
+  claimed.failures = static_cast<int>(rows.integer(row, 8));
+  claimed.attempts = static_cast<int>(rows.integer(row, 9));
+  claimed.uncertain = static_cast<int>(rows.integer(row, 10));
+  claimed.age = milliseconds{rows.integer(row, 12)};
+  claimed.retry_for = milliseconds{rows.integer(row, 13)};
+  StoredEvent& event = claimed.event;
+  event.id = claimed.claim.id;
+  event.source = parse_source(rows.text(row, 2)).value_or(SourceKind::Generic);
+  event.endpoint = rows.text(row, 3);
+  event.scope = {std::string{rows.text(row, 4)}, std::string{rows.text(row, 5)}};
+  event.kind = rows.text(row, 6);
+  event.provider_id = rows.text(row, 7);
+  event.received_at = WallTime{milliseconds{rows.integer(row, 11)}};
+  event.body = rows.bytes(row, 15);
+  if (const auto headers = json::parse(rows.text(row, 14)); headers && headers->is_object()) {
+    for (const auto& [name, value] : headers->items()) {
+      if (value.is_string()) event.headers.emplace_back(name, value.get<std::string>());
+    }
+  }
+  return claimed;
+}
+
+std::vector<ClaimedEvent> events_of(const Rows& rows) {
+  std::vector<ClaimedEvent> events;
+  for (std::size_t row = 0; row < rows.size(); ++row) events.push_back(event_of(rows, row));
+  return events;
+}
+
+// Arrays of one column each, for unnest.
+template <class Items, class F>
+std::vector<std::string> texts(const Items& items, F&& f) {
+  std::vector<std::string> values;
+  values.reserve(items.size());
+  for (const auto& item : items) values.emplace_back(f(item));
+  return values;
+}
+template <class Items, class F>
+std::vector<std::int64_t> bigints(const Items& items, F&& f) {
+  std::vector<std::int64_t> values;
+  values.reserve(items.size());
+  for (const auto& item : items) values.push_back(static_cast<std::int64_t>(f(item)));
+  return values;
+}
+
+// Makes the teams of a CTE due now (or at its `due_at`). Rows are locked in one order, so that two statements
+// that wake the same teams cannot wait for each other.
+#define TP_WAKE(cte, due)                                                                                    \
+  "woken AS (UPDATE orchestrator.team_queues q SET next_due = least(coalesce(q.next_due, w.due), w.due) "    \
+  "FROM (SELECT l.org_id, l.team_node_id, c.due FROM (SELECT org_id, team_node_id, min(" due                 \
+  ") AS due FROM " cte                                                                                       \
+  " WHERE org_id IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2) c JOIN LATERAL (SELECT org_id, team_node_id FROM " \
+  "orchestrator.team_queues t WHERE t.org_id = c.org_id AND t.team_node_id = c.team_node_id FOR UPDATE) l "  \
+  "ON true) w WHERE q.org_id = w.org_id AND q.team_node_id = w.team_node_id)"
+
+const std::string kReap =
+    R"sql(
+WITH gone AS (
+  DELETE FROM orchestrator.workers WHERE id IN (
+    SELECT id FROM orchestrator.workers WHERE alive_until < now() FOR UPDATE SKIP LOCKED) RETURNING id
+), freed AS (
+  UPDATE orchestrator.inbox i SET
+    worker_id = NULL,
+    state = CASE WHEN i.state <> 'running' THEN i.state WHEN i.attempt_open THEN 'unknown' ELSE 'ready' END,
+    reason = 'worker_lost',
+    due_at = CASE WHEN i.attempt_open THEN greatest(i.attempt_ends, now()) ELSE now() END,
+    uncertain = i.uncertain + i.attempt_open::int,
+    attempt_open = false
+  FROM gone WHERE i.worker_id = gone.id
+  RETURNING i.id, i.attempts, i.state, i.org_id, i.team_node_id, i.due_at
+), closed AS (
+  UPDATE orchestrator.attempts a SET finished_at = now(), outcome = 'unknown', detail = 'the worker was lost'
+  FROM freed WHERE freed.state = 'unknown' AND a.event_id = freed.id AND a.n = freed.attempts AND a.finished_at IS NULL
+), )sql" TP_WAKE("freed", "due_at") " SELECT count(*) FROM freed";
+
+const std::string kClaimReceived =
+    R"sql(
+WITH next AS (
+  SELECT id FROM orchestrator.inbox
+  WHERE state = 'received' AND worker_id IS NULL AND lane = $2 AND due_at <= now()
+    AND EXISTS (SELECT 1 FROM orchestrator.workers w WHERE w.id = $1::uuid AND w.alive_until > now())
+  ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
+), i AS (
+  UPDATE orchestrator.inbox SET worker_id = $1::uuid, fence = fence + 1
+  WHERE id IN (SELECT id FROM next) RETURNING *
+)
+SELECT )sql" TP_EVENT_COLUMNS R"sql(
+FROM i JOIN orchestrator.payloads p ON p.event_id = i.id AND p.received_at = i.received_at ORDER BY i.received_at, i.id)sql";
+
+const std::string kRoute = R"sql(
+WITH input AS MATERIALIZED (
+  SELECT * FROM unnest($1::text[]::uuid[], $2::bigint[], $3::text[], $4::text[], $5::bigint[])
+    AS t(id, fence, org_id, team_node_id, retry_s)
+), routed AS (
+  UPDATE orchestrator.inbox i SET state = 'ready', reason = '', org_id = t.org_id, team_node_id = t.team_node_id,
+    worker_id = NULL, failures = 0, due_at = now(), retry_until = i.received_at + t.retry_s * interval '1 s'
+  FROM input t WHERE i.id = t.id AND i.fence = t.fence AND i.state = 'received'
+  RETURNING i.org_id, i.team_node_id
+)
+INSERT INTO orchestrator.team_queues AS q (org_id, team_node_id, next_due)
+SELECT DISTINCT org_id, team_node_id, now() FROM routed ORDER BY 1, 2
+ON CONFLICT (org_id, team_node_id) DO UPDATE SET next_due = least(coalesce(q.next_due, now()), now()))sql";
+
+// The team whose turn it is, with its meter, its running events and the controls that apply to it: a control
+// holds for a team when each of its names is the team's or empty, and the most specific number counts.
+const std::string kTurn = R"sql(
+SELECT q.org_id, q.team_node_id, q.tokens IS NULL, coalesce(q.tokens, 0)::text,
+       (extract(epoch FROM q.tokens_at) * 1e6)::bigint, (extract(epoch FROM q.hour_begun) * 1e6)::bigint, q.hour_runs,
+       (extract(epoch FROM now()) * 1e6)::bigint,
+       (SELECT count(*) FROM orchestrator.inbox i
+        WHERE i.org_id = q.org_id AND i.team_node_id = q.team_node_id AND i.state = 'running'),
+       coalesce((SELECT bool_or(c.paused) FROM orchestrator.controls c
+        WHERE c.source = '' AND c.org_id IN ('', q.org_id) AND c.team_node_id IN ('', q.team_node_id)), false),
+       (SELECT c.runs_per_hour FROM orchestrator.controls c
+        WHERE c.source = '' AND c.org_id IN ('', q.org_id) AND c.team_node_id IN ('', q.team_node_id)
+          AND c.runs_per_hour IS NOT NULL ORDER BY c.org_id DESC, c.team_node_id DESC LIMIT 1),
+       ARRAY(SELECT c.source FROM orchestrator.controls c
+        WHERE c.source <> '' AND c.paused AND c.org_id IN ('', q.org_id) AND c.team_node_id IN ('', q.team_node_id)),
+       coalesce((SELECT r.service_url FROM orchestrator.team_runtimes r
+        WHERE r.org_id = q.org_id AND r.team_node_id = q.team_node_id AND r.ready), '')
+FROM orchestrator.team_queues q
+WHERE q.next_due <= now() ORDER BY q.served_at LIMIT 1 FOR UPDATE OF q SKIP LOCKED)sql";
+
+// An event waits for every older one of its order key that has not ended.
+const std::string kClaimTeam =
+    R"sql(
+WITH next AS (
+  SELECT id FROM orchestrator.inbox e
+  WHERE e.org_id = $2 AND e.team_node_id = $3 AND e.state IN ('ready', 'held', 'retrying') AND e.due_at <= now()
+    AND NOT e.source = ANY ($4::text[])
+    AND EXISTS (SELECT 1 FROM orchestrator.workers w WHERE w.id = $1::uuid AND w.alive_until > now())
+    AND (e.order_key IS NULL OR NOT EXISTS (
+      SELECT 1 FROM orchestrator.inbox o
+      WHERE o.order_key = e.order_key AND (o.received_at, o.id) < (e.received_at, e.id)))
+  ORDER BY e.due_at LIMIT $5 FOR UPDATE SKIP LOCKED
+), i AS (
+  UPDATE orchestrator.inbox SET state = 'running', reason = '', worker_id = $1::uuid, fence = fence + 1,
+    attempt_open = false
+  WHERE id IN (SELECT id FROM next) RETURNING *
+)
+SELECT )sql" TP_EVENT_COLUMNS R"sql(
+FROM i JOIN orchestrator.payloads p ON p.event_id = i.id AND p.received_at = i.received_at ORDER BY i.received_at, i.id)sql";
+
+// Says of the events that must wait why they do; a thousand a turn, so that a flood does not make one long
+// transaction.
+const std::string kHold = R"sql(
+UPDATE orchestrator.inbox SET state = 'held', reason = $3 WHERE id IN (
+  SELECT id FROM orchestrator.inbox
+  WHERE org_id = $1 AND team_node_id = $2 AND (state = 'ready' OR (state = 'held' AND reason <> $3)) AND due_at <= now()
+  ORDER BY due_at LIMIT 1000 FOR UPDATE SKIP LOCKED))sql";
+
+// $3: when to look again: 'now', a time as microseconds, 'due' (the next event that is not due yet) or
+// 'wake'.
+const std::string kEndTurn = R"sql(
+UPDATE orchestrator.team_queues q SET served_at = now(), tokens = $4::float8,
+  tokens_at = to_timestamp($5::bigint / 1e6), hour_begun = to_timestamp($6::bigint / 1e6), hour_runs = $7::int,
+  next_due = CASE $3 WHEN 'now' THEN now() WHEN 'wake' THEN NULL
+    WHEN 'due' THEN (SELECT min(i.due_at) FROM orchestrator.inbox i
+      WHERE i.org_id = q.org_id AND i.team_node_id = q.team_node_id AND i.state IN ('ready', 'held', 'retrying')
+        AND i.due_at > now())
+    ELSE now() + $3::interval END
+WHERE q.org_id = $1 AND q.team_node_id = $2)sql";
+
+const std::string kBegin = R"sql(
+WITH input AS MATERIALIZED (
+  SELECT * FROM unnest($2::text[]::uuid[], $3::bigint[], $4::text[], $5::bigint[]) AS t(id, fence, agent, limit_ms)
+), begun AS (
+  UPDATE orchestrator.inbox i SET attempt_open = true, attempts = i.attempts + 1,
+    attempt_ends = now() + t.limit_ms * interval '1 ms', started_at = coalesce(i.started_at, now())
+  FROM input t WHERE i.id = t.id AND i.fence = t.fence AND i.worker_id = $1::uuid AND i.state = 'running'
+  RETURNING i.id, i.attempts, t.agent
+), recorded AS (
+  INSERT INTO orchestrator.attempts (event_id, n, worker_id, agent) SELECT id, attempts, $1::uuid, agent FROM begun
+)
+SELECT id FROM begun)sql";
+
+const std::string kClaimUnknown = R"sql(
+WITH next AS (
+  SELECT id FROM orchestrator.inbox
+  WHERE state = 'unknown' AND worker_id IS NULL AND due_at <= now()
+    AND EXISTS (SELECT 1 FROM orchestrator.workers w WHERE w.id = $1::uuid AND w.alive_until > now())
+  ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
+)
+UPDATE orchestrator.inbox i SET worker_id = $1::uuid, fence = i.fence + 1 FROM next WHERE i.id = next.id
+RETURNING i.id, i.fence, i.source, i.org_id, i.team_node_id, i.attempts, i.uncertain,
+  (extract(epoch FROM i.started_at) * 1000)::bigint,
+  (extract(epoch FROM coalesce(i.retry_until, now()) - now()) * 1000)::bigint)sql";
+
+#define TP_CLOSE_ATTEMPTS(cte)                                                               \
+  "closed AS (UPDATE orchestrator.attempts a SET finished_at = now(), outcome = c.outcome, " \
+  "http_status = nullif(c.http_status, 0), detail = c.detail FROM " cte                      \
+  " c WHERE c.outcome <> '' AND a.event_id = c.id AND a.n = c.attempts)"
+
+#define TP_SETTLE_INPUT                                                                               \
+  "WITH input AS MATERIALIZED (SELECT * FROM unnest($1::text[]::uuid[], $2::bigint[], $3::text[], "   \
+  "$4::text[], "                                                                                      \
+  "$5::text[], $6::bigint[], $7::text[], $8::bigint[], $9::bigint[], $10::bigint[]) AS t(id, fence, " \
+  "next_state, "                                                                                      \
+  "next_reason, outcome, http_status, detail, delay_ms, failed, uncertain_more)), "
+
+// A worker that was given up may still bring the outcome of its run, as long as nobody else has claimed the
+// event: that is better knowledge than "unknown".
+const std::string kSettleFinal = TP_SETTLE_INPUT R"sql(
+gone AS (
+  DELETE FROM orchestrator.inbox i USING input t
+  WHERE i.id = t.id AND i.fence = t.fence
+  RETURNING i.*, t.next_state, t.next_reason, t.outcome, t.http_status, t.detail, t.uncertain_more
+), kept AS (
+  INSERT INTO orchestrator.events (id, source, endpoint, scope_org, scope_team, kind, provider_id, order_key, lane,
+    body_bytes, received_at, state, reason, org_id, team_node_id, attempts, uncertain, duplicates, fence, started_at)
+  SELECT id, source, endpoint, scope_org, scope_team, kind, provider_id, order_key, lane, body_bytes, received_at,
+    next_state, next_reason, org_id, team_node_id, attempts, uncertain + uncertain_more, duplicates, fence, started_at
+  FROM gone
+), concerned AS (
+  SELECT org_id, team_node_id FROM gone
+  UNION SELECT i.org_id, i.team_node_id FROM orchestrator.inbox i JOIN gone USING (order_key)  -- they waited for it
+), )sql" TP_CLOSE_ATTEMPTS("gone") ", " TP_WAKE("concerned", "now()") " SELECT id FROM gone";
+
+const std::string kSettleOpen = TP_SETTLE_INPUT R"sql(
+moved AS (
+  UPDATE orchestrator.inbox i SET state = t.next_state, reason = t.next_reason, worker_id = NULL,
+    due_at = now() + t.delay_ms * interval '1 ms', attempt_open = false,
+    failures = CASE WHEN t.failed = 1 THEN i.failures + 1 ELSE i.failures END,
+    uncertain = i.uncertain + t.uncertain_more
+  FROM input t WHERE i.id = t.id AND i.fence = t.fence
+  RETURNING i.id, i.attempts, i.org_id, i.team_node_id, i.due_at, t.outcome, t.http_status, t.detail
+), )sql" TP_CLOSE_ATTEMPTS("moved") ", " TP_WAKE("moved", "due_at") " SELECT id FROM moved";
+
+const std::string kDuplicates = R"sql(
+WITH taken AS (
+  DELETE FROM orchestrator.duplicates WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM orchestrator.duplicates LIMIT 1000 FOR UPDATE SKIP LOCKED)) RETURNING event_id
+), counted AS (
+  SELECT event_id, count(*)::int AS n FROM taken GROUP BY 1
+), open AS (
+  UPDATE orchestrator.inbox i SET duplicates = i.duplicates + n FROM counted WHERE i.id = event_id
+), dead AS (
+  DELETE FROM orchestrator.events e USING counted WHERE e.id = event_id AND e.source = 'github' AND e.state = 'dead'
+  RETURNING e.*, n
+), again AS (
+  INSERT INTO orchestrator.inbox (id, source, endpoint, scope_org, scope_team, kind, provider_id, order_key, lane,
+    body_bytes, received_at, reason, attempts, duplicates, fence)
+  SELECT id, source, endpoint, scope_org, scope_team, kind, provider_id, order_key, lane, body_bytes, received_at,
+    'redelivered', attempts, duplicates + n, fence FROM dead
+), ended AS (
+  UPDATE orchestrator.events e SET duplicates = e.duplicates + n FROM counted
+  WHERE e.id = event_id AND NOT (e.source = 'github' AND e.state = 'dead')
+)
+SELECT count(*) FROM taken)sql";
+
+const std::string kWakeForgotten = R"sql(
+UPDATE orchestrator.team_queues q SET next_due = now() WHERE next_due IS NULL AND EXISTS (
+  SELECT 1 FROM orchestrator.inbox i WHERE i.org_id = q.org_id AND i.team_node_id = q.team_node_id
+    AND i.state IN ('ready', 'held', 'retrying') AND i.due_at <= now()))sql";
+
+Status done(Result<Rows> rows) {
+  if (!rows) return std::move(rows).error();
+  return ok();
+}
+
+WallTime micros(std::int64_t n) { return WallTime{std::chrono::microseconds{n}}; }
+std::int64_t micros(WallTime time) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
+}
+
+struct Turn {
+  RunMeter meter;
+  Allowance allowed;
+  bool paused = false;
+  std::string paused_sources;  // as PostgreSQL's array text
+};
+
+Turn turn_of(const Rows& rows, RunLimits limits) {
+  Turn turn;
+  const bool full = rows.boolean(0, 2);
+  turn.meter = {full ? static_cast<double>(limits.burst) : std::stod(std::string{rows.text(0, 3)}),
+                micros(rows.integer(0, 4)), micros(rows.integer(0, 5)), static_cast<int>(rows.integer(0, 6))};
+  if (!rows.is_null(0, 10)) limits.per_hour = static_cast<int>(rows.integer(0, 10));
+  turn.paused = rows.boolean(0, 9) || (!rows.is_null(0, 10) && limits.per_hour == 0);
+  turn.paused_sources = rows.text(0, 11);
+  turn.allowed =
+      allowance(turn.meter, limits, static_cast<int>(rows.integer(0, 8)), micros(rows.integer(0, 7)));
+  return turn;
+}
+
+}  // namespace
+
+std::string_view to_string(State state) noexcept { return kStates.at(static_cast<std::size_t>(state)); }
+
+std::optional<State> parse_state(std::string_view name) noexcept {
+  const auto* const at = std::find(kStates.begin(), kStates.end(), name);
+  if (at == kStates.end()) return std::nullopt;
+  return static_cast<State>(at - kStates.begin());
+}
+
+Inbox::Inbox(postgres::Pool& pool, std::string worker, std::string host, milliseconds lease)
+    : pool_(pool), worker_(std::move(worker)), host_(std::move(host)), lease_(lease) {}
+
+Status Inbox::heartbeat(const Context& ctx) {
+  return done(pool_.execute(ctx,
+                            "INSERT INTO orchestrator.workers AS w (id, host, alive_until) VALUES ($1, $2, "
+                            "now() + $3::bigint * interval '1 ms') "
+                            "ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until",
+                            Params{}.add(worker_).add(host_).add(std::int64_t{lease_.count()})));
+}
+
+Result<std::size_t> Inbox::reap(const Context& ctx) {
+  TP_ASSIGN_OR_RETURN(const Rows rows, pool_.execute(ctx, kReap));
+  return static_cast<std::size_t>(rows.integer(0, 0));
+}
+
+Status Inbox::retire(const Context& ctx) {
+  TP_TRY(pool_.execute(ctx, "UPDATE orchestrator.workers SET alive_until = '-infinity' WHERE id = $1",
+                       Params{}.add(worker_)));
+  TP_TRY(reap(ctx));
+  return ok();
+}
+
+Result<std::vector<ClaimedEvent>> Inbox::claim_received(const Context& ctx, Lane lane, std::size_t most) {
+  TP_ASSIGN_OR_RETURN(const Rows rows,
+                      pool_.execute(ctx, kClaimReceived,
+                                    Params{}.add(worker_).add(static_cast<std::int64_t>(lane)).add(most)));
+  return events_of(rows);
+}
+
+Status Inbox::route(const Context& ctx, const std::vector<Route>& routes) {
+  if (routes.empty()) return ok();
+  return done(
+      pool_.execute(ctx, kRoute,
+                    Params{}
+                        .add_texts(texts(routes, [](const Route& r) { return r.claim.id.str(); }))
+                        .add_bigints(bigints(routes, [](const Route& r) { return r.claim.fence; }))
+                        .add_texts(texts(routes, [](const Route& r) { return r.org_id; }))
+                        .add_texts(texts(routes, [](const Route& r) { return r.team_node_id; }))
+                        .add_bigints(bigints(routes, [](const Route& r) { return r.retry_for.count(); }))));
+}
+
+Result<std::optional<TeamClaim>> Inbox::claim_team(const Context& ctx,
+                                                   const RunLimits& limits,
+                                                   std::size_t most) {
+  TP_ASSIGN_OR_RETURN(const postgres::Pool::Lease database, pool_.acquire(ctx));
+  // A failure in between leaves the connection inside a transaction; ending it must not be forgotten.
+  const auto claim = [&]() -> Result<std::optional<TeamClaim>> {
+    TP_ASSIGN_OR_RETURN(const Rows row, database->execute(ctx, kTurn));
+    if (row.empty()) return std::optional<TeamClaim>{};
+    TeamClaim claimed{
+        std::string{row.text(0, 0)}, std::string{row.text(0, 1)}, {}, std::string{row.text(0, 12)}};
+    Turn turn = turn_of(row, limits);
+    const std::size_t room = turn.paused ? 0 : std::min(most, static_cast<std::size_t>(turn.allowed.runs));
+    if (room > 0) {
+      TP_ASSIGN_OR_RETURN(const Rows rows, database->execute(ctx, kClaimTeam,
+                                                             Params{}
+                                                                 .add(worker_)
+                                                                 .add(claimed.org_id)
+                                                                 .add(claimed.team_node_id)
+                                                                 .add(turn.paused_sources)
+                                                                 .add(room)));
+      claimed.events = events_of(rows);
+      spend(turn.meter, static_cast<int>(claimed.events.size()));
+    }
+    const bool took_all_allowed = claimed.events.size() == static_cast<std::size_t>(turn.allowed.runs);
+    const std::string held = turn.paused ? "paused" : took_all_allowed ? turn.allowed.reason : "";
+    if (!held.empty()) {
+      TP_TRY(database->execute(ctx, kHold, Params{}.add(claimed.org_id).add(claimed.team_node_id).add(held)));
+    }
+    std::string again = "due";
+    if (turn.paused || (took_all_allowed && !turn.allowed.again_at)) {
+      again = "wake";  // by the control, or by the end of a run
+    } else if (took_all_allowed) {
+      const auto wait = *turn.allowed.again_at - micros(row.integer(0, 7));
+      again = std::to_string(std::chrono::ceil<milliseconds>(wait).count()) + " ms";
+    } else if (room > 0 && claimed.events.size() == room) {
+      again = "now";
+    }
+    TP_TRY(database->execute(ctx, kEndTurn,
+                             Params{}
+                                 .add(claimed.org_id)
+                                 .add(claimed.team_node_id)
+                                 .add(again)
+                                 .add(std::to_string(turn.meter.tokens))
+                                 .add(micros(turn.meter.tokens_at))
+                                 .add(micros(turn.meter.hour_begun))
+                                 .add(turn.meter.hour_runs)));
+    return std::optional<TeamClaim>{std::move(claimed)};
+  };
+  TP_TRY(database->execute(ctx, "BEGIN"));
+  auto claimed = claim();
+  const auto ended = database->execute(ctx, claimed ? "COMMIT" : "ROLLBACK");
+  if (claimed && !ended) return ended.error();
+  return claimed;
+}
+
+Result<std::vector<EventId>> Inbox::begin_attempts(const Context& ctx, const std::vector<Begin>& begins) {
+  TP_ASSIGN_OR_RETURN(
+      const Rows rows,
+      pool_.execute(ctx, kBegin,
+                    Params{}
+                        .add(worker_)
+                        .add_texts(texts(begins, [](const Begin& b) { return b.claim.id.str(); }))
+                        .add_bigints(bigints(begins, [](const Begin& b) { return b.claim.fence; }))
+                        .add_texts(texts(begins, [](const Begin& b) { return b.agent; }))
+                        .add_bigints(bigints(begins, [](const Begin& b) { return b.run_limit.count(); }))));
+  std::vector<EventId> begun;
+  for (std::size_t row = 0; row < rows.size(); ++row) begun.emplace_back(std::string{rows.text(row, 0)});
+  return begun;
+}
+
+Result<std::vector<UnknownRun>> Inbox::claim_unknown(const Context& ctx, std::size_t most) {
+  TP_ASSIGN_OR_RETURN(const Rows rows, pool_.execute(ctx, kClaimUnknown, Params{}.add(worker_).add(most)));
+  std::vector<UnknownRun> runs;
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    runs.push_back({{EventId{std::string{rows.text(row, 0)}}, rows.integer(row, 1)},
+                    parse_source(rows.text(row, 2)).value_or(SourceKind::Generic),
+                    std::string{rows.text(row, 3)},
+                    std::string{rows.text(row, 4)},
+                    static_cast<int>(rows.integer(row, 5)),
+                    static_cast<int>(rows.integer(row, 6)),
+                    WallTime{milliseconds{rows.integer(row, 7)}},
+                    milliseconds{rows.integer(row, 8)}});
+  }
+  return runs;
+}
+
+Status Inbox::settle(const Context& ctx, const std::vector<Settlement>& settlements) {
+  std::vector<const Settlement*> final;
+  std::vector<const Settlement*> open;
+  for (const Settlement& settlement : settlements)
+    (is_final(settlement.state) ? final : open).push_back(&settlement);
+  const auto params = [](const std::vector<const Settlement*>& some) {
+    return Params{}
+        .add_texts(texts(some, [](const Settlement* s) { return s->claim.id.str(); }))
+        .add_bigints(bigints(some, [](const Settlement* s) { return s->claim.fence; }))
+        .add_texts(texts(some, [](const Settlement* s) { return to_string(s->state); }))
+        .add_texts(texts(some, [](const Settlement* s) { return s->reason; }))
+        .add_texts(texts(some, [](const Settlement* s) { return s->outcome; }))
+        .add_bigints(bigints(some, [](const Settlement* s) { return s->http_status.value_or(0); }))
+        .add_texts(texts(some, [](const Settlement* s) { return s->detail; }))
+        .add_bigints(bigints(some, [](const Settlement* s) { return s->delay.count(); }))
+        .add_bigints(bigints(some, [](const Settlement* s) { return s->failed ? 1 : 0; }))
+        .add_bigints(bigints(some, [](const Settlement* s) { return s->uncertain ? 1 : 0; }));
+  };
+  if (!final.empty()) TP_TRY(pool_.execute(ctx, kSettleFinal, params(final)));
+  if (!open.empty()) TP_TRY(pool_.execute(ctx, kSettleOpen, params(open)));
+  return ok();
+}
+
+Status Inbox::count_duplicates(const Context& ctx) { return done(pool_.execute(ctx, kDuplicates)); }
+
+Status Inbox::wake_forgotten(const Context& ctx) { return done(pool_.execute(ctx, kWakeForgotten)); }
+
+Status Inbox::maintain(const Context& ctx, int payload_days, int event_days) {
+  return done(
+      pool_.execute(ctx, "SELECT orchestrator.maintain($1, $2)", Params{}.add(payload_days).add(event_days)));
+}
+
+Result<Depth> Inbox::depth(const Context& ctx) {
+  TP_ASSIGN_OR_RETURN(
+      const Rows rows,
+      pool_.execute(ctx,
+                    "SELECT state, count(*), coalesce((extract(epoch FROM now() - min(received_at) FILTER "
+                    "(WHERE state IN "
+                    "('received', 'ready'))) * 1000)::bigint, 0) FROM orchestrator.inbox GROUP BY 1"));
+  Depth depth;
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    const auto state = parse_state(rows.text(row, 0));
+    if (!state) continue;
+    depth.events[*state] = rows.integer(row, 1);
+    depth.oldest = std::max(depth.oldest, milliseconds{rows.integer(row, 2)});
+  }
+  return depth;
+}
+
+}  // namespace tp::gateway

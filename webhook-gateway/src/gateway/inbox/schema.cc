@@ -1,0 +1,254 @@
+#include "gateway/inbox/schema.h"
+
+#include <array>
+
+namespace tp::gateway {
+namespace {
+
+// The schema is not "public": the Config Service keeps tables of its own there, one of them under a name of
+// ours.
+//
+//   ingest                     worker
+//   ──────                     ──────
+//   dedupe_keys ─┐
+//   payloads    ─┼─► inbox ──► (route) ──► team_queues ──► attempts ──► events
+//   duplicates  ─┘   hot: only what is not ended yet                    cold: by day
+constexpr std::string_view kInbox = R"sql(
+-- Remembers what was seen, long after the event itself has gone. The keys are the first 16 bytes of SHA-256 over source,
+-- endpoint, scope and the id (or digest), so two tenants never meet in one key.
+CREATE TABLE orchestrator.dedupe_keys (
+  event_id     uuid NOT NULL,
+  digest_key   bytea NOT NULL,
+  provider_key bytea,
+  twin_key     bytea,
+  expires_at   timestamptz NOT NULL
+);
+CREATE UNIQUE INDEX dedupe_keys_digest ON orchestrator.dedupe_keys (digest_key);
+CREATE UNIQUE INDEX dedupe_keys_provider ON orchestrator.dedupe_keys (provider_key) WHERE provider_key IS NOT NULL;
+CREATE UNIQUE INDEX dedupe_keys_twin ON orchestrator.dedupe_keys (twin_key) WHERE twin_key IS NOT NULL;
+CREATE INDEX dedupe_keys_expiry ON orchestrator.dedupe_keys USING brin (expires_at);
+
+-- Bodies, apart from the inbox: they are written once, and a change of state must not copy them.
+CREATE TABLE orchestrator.payloads (
+  event_id    uuid NOT NULL,
+  received_at timestamptz NOT NULL DEFAULT now(),
+  headers     text NOT NULL,
+  body        bytea NOT NULL
+) PARTITION BY RANGE (received_at);
+CREATE INDEX payloads_event ON orchestrator.payloads (event_id);
+CREATE TABLE orchestrator.payloads_default PARTITION OF orchestrator.payloads DEFAULT;
+DO $$ BEGIN
+  ALTER TABLE orchestrator.payloads ALTER COLUMN body SET COMPRESSION lz4;
+EXCEPTION WHEN feature_not_supported OR syntax_error THEN NULL;  -- a server without lz4 compresses with pglz
+END $$;
+
+-- Events that have not come to their end. What the states mean: docs/inbox.md.
+CREATE TABLE orchestrator.inbox (
+  id            uuid PRIMARY KEY,
+  source        text NOT NULL,
+  endpoint      text NOT NULL DEFAULT '',
+  scope_org     text NOT NULL DEFAULT '',
+  scope_team    text NOT NULL DEFAULT '',
+  kind          text NOT NULL,
+  provider_id   text NOT NULL DEFAULT '',
+  order_key     text,
+  lane          smallint NOT NULL DEFAULT 0,
+  body_bytes    integer NOT NULL DEFAULT 0,
+  received_at   timestamptz NOT NULL DEFAULT now(),
+  state         text NOT NULL DEFAULT 'received'
+                CHECK (state IN ('received', 'ready', 'held', 'running', 'retrying', 'unknown')),
+  reason        text NOT NULL DEFAULT '',
+  org_id        text,
+  team_node_id  text,
+  due_at        timestamptz NOT NULL DEFAULT now(),
+  retry_until   timestamptz,
+  failures      integer NOT NULL DEFAULT 0,  -- tries in a row that were refused
+  attempts      integer NOT NULL DEFAULT 0,  -- POSTs to an agent that were begun
+  uncertain     integer NOT NULL DEFAULT 0,  -- of them, those whose outcome nobody knew
+  attempt_open  boolean NOT NULL DEFAULT false,
+  attempt_ends  timestamptz,                 -- when the open attempt's run is over at the latest
+  started_at    timestamptz,                 -- of the first attempt
+  duplicates    integer NOT NULL DEFAULT 0,
+  worker_id     uuid,                        -- who has it claimed
+  fence         bigint NOT NULL DEFAULT 0    -- one more with every claim: tells an old claim from the present one
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+CREATE INDEX inbox_received ON orchestrator.inbox (lane, due_at) WHERE state = 'received' AND worker_id IS NULL;
+CREATE INDEX inbox_waiting ON orchestrator.inbox (org_id, team_node_id, due_at)
+  WHERE state IN ('ready', 'held', 'retrying');
+CREATE INDEX inbox_running ON orchestrator.inbox (org_id, team_node_id) WHERE state = 'running';
+CREATE INDEX inbox_claimed ON orchestrator.inbox (worker_id) WHERE worker_id IS NOT NULL;
+CREATE INDEX inbox_unknown ON orchestrator.inbox (due_at) WHERE state = 'unknown';
+CREATE INDEX inbox_order ON orchestrator.inbox (order_key, received_at, id) WHERE order_key IS NOT NULL;
+
+-- A row a team that ever had an event: whose turn it is, and what it may start.
+CREATE TABLE orchestrator.team_queues (
+  org_id       text NOT NULL,
+  team_node_id text NOT NULL,
+  next_due     timestamptz,  -- when to look at it again; NULL: when something changes
+  served_at    timestamptz NOT NULL DEFAULT '-infinity',
+  tokens       double precision,  -- NULL: a full bucket
+  tokens_at    timestamptz NOT NULL DEFAULT now(),
+  hour_begun   timestamptz NOT NULL DEFAULT now(),
+  hour_runs    integer NOT NULL DEFAULT 0,
+  PRIMARY KEY (org_id, team_node_id)
+) WITH (fillfactor = 70);
+CREATE INDEX team_queues_due ON orchestrator.team_queues (served_at) WHERE next_due IS NOT NULL;
+
+CREATE TABLE orchestrator.attempts (
+  event_id    uuid NOT NULL,
+  n           integer NOT NULL,
+  started_at  timestamptz NOT NULL DEFAULT now(),
+  finished_at timestamptz,
+  worker_id   uuid NOT NULL,
+  agent       text NOT NULL,  -- host and port
+  outcome     text NOT NULL DEFAULT 'open',
+  http_status integer,
+  detail      text NOT NULL DEFAULT ''
+) PARTITION BY RANGE (started_at);
+CREATE INDEX attempts_event ON orchestrator.attempts (event_id);
+CREATE TABLE orchestrator.attempts_default PARTITION OF orchestrator.attempts DEFAULT;
+
+-- Events that have come to their end.
+CREATE TABLE orchestrator.events (
+  id           uuid NOT NULL,
+  source       text NOT NULL,
+  endpoint     text NOT NULL,
+  scope_org    text NOT NULL,
+  scope_team   text NOT NULL,
+  kind         text NOT NULL,
+  provider_id  text NOT NULL,
+  order_key    text,
+  lane         smallint NOT NULL,
+  body_bytes   integer NOT NULL,
+  received_at  timestamptz NOT NULL,
+  state        text NOT NULL CHECK (state IN ('done', 'ignored', 'unrouted', 'dead')),
+  reason       text NOT NULL,
+  org_id       text,
+  team_node_id text,
+  attempts     integer NOT NULL,
+  uncertain    integer NOT NULL,
+  duplicates   integer NOT NULL,
+  fence        bigint NOT NULL,
+  started_at   timestamptz,
+  finished_at  timestamptz NOT NULL DEFAULT now()
+) PARTITION BY RANGE (received_at);
+CREATE INDEX events_id ON orchestrator.events (id);
+CREATE INDEX events_time ON orchestrator.events (received_at);
+CREATE INDEX events_team ON orchestrator.events (org_id, team_node_id, received_at);
+CREATE TABLE orchestrator.events_default PARTITION OF orchestrator.events DEFAULT;
+
+-- Deliveries of events that were stored already; the worker counts them and clears this table.
+CREATE TABLE orchestrator.duplicates (
+  event_id    uuid NOT NULL,
+  received_at timestamptz NOT NULL DEFAULT now(),
+  altered     boolean NOT NULL  -- the id is known, and the body is another one
+);
+
+-- Worker processes. A claim is good while its worker is alive.
+CREATE TABLE orchestrator.workers (
+  id          uuid PRIMARY KEY,
+  host        text NOT NULL,
+  started_at  timestamptz NOT NULL DEFAULT now(),
+  alive_until timestamptz NOT NULL
+) WITH (fillfactor = 50);
+
+-- What people may turn: '' stands for all.
+CREATE TABLE orchestrator.controls (
+  source        text NOT NULL DEFAULT '',
+  org_id        text NOT NULL DEFAULT '',
+  team_node_id  text NOT NULL DEFAULT '',
+  paused        boolean NOT NULL DEFAULT false,
+  runs_per_hour integer CHECK (runs_per_hour >= 0),  -- NULL: as configured
+  changed_by    text NOT NULL,
+  changed_at    timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (source, org_id, team_node_id)
+);
+
+-- What the admin role sees of each team's dedicated agent.
+CREATE TABLE orchestrator.team_runtimes (
+  org_id       text NOT NULL,
+  team_node_id text NOT NULL,
+  service_url  text NOT NULL,
+  ready        boolean NOT NULL,
+  updated_at   timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (org_id, team_node_id)
+);
+
+CREATE TABLE orchestrator.admin_audit (
+  id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  at         timestamptz NOT NULL DEFAULT now(),
+  actor      text NOT NULL,
+  org_id     text NOT NULL DEFAULT '',
+  action     text NOT NULL,
+  target     text NOT NULL DEFAULT '',
+  status     integer NOT NULL,
+  request_id text NOT NULL DEFAULT ''
+);
+CREATE INDEX admin_audit_time ON orchestrator.admin_audit (at);
+
+-- Makes the partitions of the days to come and drops those that are over. Runs with the owner's rights: the worker's
+-- role may not create or drop tables.
+CREATE FUNCTION orchestrator.maintain(payload_days integer, event_days integer) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s' AS $$
+DECLARE
+  today date := (now() AT TIME ZONE 'UTC')::date;
+  parent text; day date; child record; keep integer;
+BEGIN
+  IF payload_days < 1 OR event_days < payload_days THEN RAISE EXCEPTION 'retention: % and % days', payload_days, event_days; END IF;
+  IF NOT pg_try_advisory_xact_lock(hashtext('orchestrator.maintain')) THEN RETURN; END IF;
+  FOREACH parent IN ARRAY ARRAY['payloads', 'attempts', 'events'] LOOP
+    FOR day IN SELECT today + n FROM generate_series(0, 3) n LOOP
+      CONTINUE WHEN to_regclass(format('orchestrator.%s_%s', parent, to_char(day, 'YYYYMMDD'))) IS NOT NULL;
+      BEGIN
+        EXECUTE format('CREATE TABLE orchestrator.%I PARTITION OF orchestrator.%I FOR VALUES FROM (%L) TO (%L)',
+                       parent || '_' || to_char(day, 'YYYYMMDD'), parent,
+                       day::timestamp AT TIME ZONE 'UTC', (day + 1)::timestamp AT TIME ZONE 'UTC');
+      EXCEPTION WHEN check_violation THEN NULL;  -- rows of that day are in the default partition already: stay there
+      END;
+    END LOOP;
+    keep := CASE parent WHEN 'payloads' THEN payload_days ELSE event_days END;
+    FOR child IN SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+                 WHERE i.inhparent = format('orchestrator.%I', parent)::regclass
+                   AND c.relname ~ ('^' || parent || '_[0-9]{8}$') LOOP
+      IF to_date(right(child.relname, 8), 'YYYYMMDD') < today - keep THEN
+        EXECUTE format('DROP TABLE orchestrator.%I', child.relname);
+      END IF;
+    END LOOP;
+    EXECUTE format('DELETE FROM orchestrator.%I WHERE %I < now() - make_interval(days => $1)', parent || '_default',
+                   CASE parent WHEN 'attempts' THEN 'started_at' ELSE 'received_at' END) USING keep;
+  END LOOP;
+  DELETE FROM orchestrator.dedupe_keys WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM orchestrator.dedupe_keys WHERE expires_at < now() LIMIT 50000));
+  DELETE FROM orchestrator.admin_audit WHERE at < now() - make_interval(days => event_days);
+END $$;
+REVOKE ALL ON FUNCTION orchestrator.maintain(integer, integer) FROM PUBLIC;
+SELECT orchestrator.maintain(14, 90);
+)sql";
+
+constexpr std::array kMigrations{Migration{1, "inbox", kInbox}};
+
+}  // namespace
+
+std::span<const Migration> migrations() noexcept { return kMigrations; }
+
+std::string_view ingest_grants() noexcept {
+  return R"sql(
+GRANT USAGE ON SCHEMA orchestrator TO %I;
+GRANT SELECT ON orchestrator.schema_migrations TO %I;
+GRANT INSERT ON orchestrator.dedupe_keys, orchestrator.payloads, orchestrator.inbox, orchestrator.duplicates TO %I;
+GRANT SELECT (event_id, digest_key, provider_key, twin_key) ON orchestrator.dedupe_keys TO %I;
+)sql";
+}
+
+std::string_view worker_grants() noexcept {
+  return R"sql(
+GRANT USAGE ON SCHEMA orchestrator TO %I;
+GRANT SELECT ON ALL TABLES IN SCHEMA orchestrator TO %I;
+GRANT INSERT, UPDATE, DELETE ON orchestrator.inbox, orchestrator.team_queues, orchestrator.attempts, orchestrator.events,
+  orchestrator.duplicates, orchestrator.workers, orchestrator.controls, orchestrator.team_runtimes TO %I;
+GRANT INSERT ON orchestrator.admin_audit TO %I;
+GRANT EXECUTE ON FUNCTION orchestrator.maintain(integer, integer) TO %I;
+)sql";
+}
+
+}  // namespace tp::gateway
