@@ -47,6 +47,10 @@ TEST_CASE("GitHub's and Octokit's examples verify") {
            "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"},
       Case{"mysecret", R"({"foo":"bar"})",
            "4864d2759938a15468b5df9ade20bf161da9b4f737ea61794142f3484236bda3"},
+      Case{"development", R"({"foo":"Foo\n\u001B[34mbar: ♥♥♥♥♥♥♥♥\nthis-is-lost\u001B[0m\u001B[2K"})",
+           "afecc3caa27548bb90d51a50384cb2868b9a3327b4ad6a01c9bd4ed0f8b0b12c"},
+      Case{"development", R"({"foo":"\\u001b"})",
+           "6f8326efbacfbd04e870cea25b5652e635be8c9807f2fd5348ef60753c9e96ed"},
   };
   for (const auto& [secret, body, digest] : cases) {
     CAPTURE(body);

@@ -44,16 +44,16 @@ enum class EndpointKind : std::uint8_t { Run, Provisioning };
 
 // A generic endpoint, declared in the config file. Pointers are RFC 6901 into the JSON body.
 struct Endpoint {
-  std::string name;  // the URL's last segment
+  std::string name{};  // the URL's last segment
   EndpointKind kind = EndpointKind::Run;
-  Scope scope;                    // org is required
+  Scope scope{};                  // org is required
   bool standard_webhooks = true;  // else X-Signature: sha256=
-  std::string message;            // pointer; required for kind run
-  std::string dedupe_id;          // pointer; empty: the webhook-id, else the digest
-  std::string context;            // pointer to what the agent gets as context; empty: nothing
-  std::string event_type;         // pointer; empty: "event"
-  std::string agent_name;         // empty: the team's entrance agent
-  std::vector<std::pair<std::string, std::string>> identifiers;  // lookup type, pointer
+  std::string message{};          // pointer; required for kind run
+  std::string dedupe_id{};        // pointer; empty: the webhook-id, else the digest
+  std::string context{};          // pointer to what the agent gets as context; empty: nothing
+  std::string event_type{};       // pointer; empty: "event"
+  std::string agent_name{};       // empty: the team's entrance agent
+  std::vector<std::pair<std::string, std::string>> identifiers{};  // lookup type, pointer
 };
 
 struct Policy {
@@ -74,9 +74,9 @@ struct Policy {
 // A place where signing secrets come from. A file may hold several secrets, one a line.
 struct SecretFile {
   SourceKind source = SourceKind::Slack;  // Slack also for interactions
-  std::string endpoint;                   // of a generic source
-  Scope scope;
-  std::string path;
+  std::string endpoint{};                 // of a generic source
+  Scope scope{};
+  std::string path{};
 };
 
 // The gateway's config file.
