@@ -14,6 +14,9 @@ enum class Method { Get, Head, Post, Put, Patch, Delete };
 [[nodiscard]] std::string_view to_string(Method method) noexcept;
 [[nodiscard]] std::optional<Method> parse_method(std::string_view text) noexcept;
 
+// Whether two names of header fields are the same: without case, in ASCII.
+[[nodiscard]] bool same_name(std::string_view a, std::string_view b) noexcept;
+
 // Header fields in the order given; names compare without case. A name may occur several times.
 class Headers {
  public:
