@@ -50,8 +50,9 @@ class HttpClient {
   [[nodiscard]] virtual Result<Response> send(const Context& ctx, const Request& request) = 0;
 
   // Sends and returns at once; `done` is called exactly once, on a thread of the implementation, also when
-  // `ctx` was cancelled, its deadline passed or the client is destroyed (which waits for it). For answers
-  // that take minutes, by the thousand: no thread waits for one. `done` must be quick and must not throw. Not
+  // `ctx` was cancelled or its deadline passed. Destroying the client ends what is in flight (Cancelled) and
+  // waits for every `done`, so `done` must not destroy it. For answers that take minutes, by the thousand: no
+  // thread waits for one. `done` must be quick and must not throw; it may start the next exchange. Not
   // counted against limits on concurrency: the caller knows how many it starts.
   virtual void start(const Context& ctx, Request request, std::function<void(Exchange)> done) = 0;
 

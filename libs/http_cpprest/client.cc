@@ -1,20 +1,25 @@
 #include "http_cpprest/client.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <exception>
+#include <stop_token>
 #include <utility>
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
 #include <pplx/threadpool.h>
 #include <sys/stat.h>
 
 #include "base/mutex.h"
 #include "http_cpprest/connection.h"
-#include "http_cpprest/exchange.h"
 #include "http_cpprest/outgoing.h"
 #include "http_cpprest/receive_guard.h"
 #include "http_cpprest/resolver.h"
 #include "http_cpprest/tls.h"
+#include "http_cpprest/transfer.h"
 
 namespace tp::http {
 namespace {
@@ -109,36 +114,36 @@ class StatusNote final : public ResponseSink {
   int status_ = 0;
 };
 
-Error to_error(const Exchange& exchange, Exchange::Ending ending, const ClientOptions& options) {
-  const std::string phase = exchange.sent() ? "connection lost: " : "not connected: ";
+Error to_error(const Transfer& transfer, Transfer::Ending ending, const ClientOptions& options) {
+  const std::string phase = transfer.sent() ? "connection lost: " : "not connected: ";
   switch (ending.end) {
-    case Exchange::End::Stopped: return Error{ErrorCode::Cancelled, "stopped"};
-    case Exchange::End::DeadlinePassed:
+    case Transfer::End::Stopped: return Error{ErrorCode::Cancelled, "stopped"};
+    case Transfer::End::DeadlinePassed:
       return Error{ErrorCode::DeadlineExceeded,
-                   exchange.sent() ? "no (complete) answer in time" : "not connected in time"};
-    case Exchange::End::ConnectTimeout:
+                   transfer.sent() ? "no (complete) answer in time" : "not connected in time"};
+    case Transfer::End::ConnectTimeout:
       return Error{ErrorCode::Unavailable,
                    phase + "no connection within " + std::to_string(options.connect_timeout.count()) + " ms"};
-    case Exchange::End::Refused: return std::move(ending.error);
-    case Exchange::End::Oversized:
+    case Transfer::End::Refused: return std::move(ending.error);
+    case Transfer::End::Oversized:
       return Error{
           ErrorCode::ResourceExhausted,
           "the peer sent more than " + std::to_string(options.max_response_bytes) + " bytes in one piece"};
-    case Exchange::End::Broken: {
-      const std::string refused = exchange.verdict()->reason();
+    case Transfer::End::Broken: {
+      const std::string refused = transfer.verdict()->reason();
       if (!refused.empty())
         return Error{ErrorCode::Unauthenticated, "the server's certificate is refused: " + refused};
       return Error{ErrorCode::Unavailable, phase + ending.detail};
     }
-    case Exchange::End::Complete: break;
+    case Transfer::End::Complete: break;
   }
   return Error{ErrorCode::Internal, "an exchange ended well and badly"};
 }
 
-// Counts what cpprestsdk still works on. Its thread pool is joined when the process exits, and a pool thread
-// that is then closing a stream waits for ever for a task which the stopped pool no longer runs. So a client
-// does not go before cpprestsdk has let go of its last exchange; what was given up is cancelled, so that
-// takes milliseconds.
+// Counts what cpprestsdk still works on, and started exchanges whose end was not told yet. Its thread pool is
+// joined when the process exits, and a pool thread that is then closing a stream waits for ever for a task
+// which the stopped pool no longer runs. So a client does not go before cpprestsdk has let go of its last
+// exchange; what was given up is cancelled, so that takes milliseconds.
 class Outstanding {
  public:
   class Token {
@@ -175,17 +180,17 @@ class Lease {
   Lease(std::shared_ptr<Outstanding> outstanding,
         std::unique_ptr<Connection> connection,
         std::weak_ptr<ConnectionPool> pool,
-        std::weak_ptr<Exchange> exchange)
+        std::weak_ptr<Transfer> transfer)
       : token_(std::move(outstanding)),
         connection_(std::move(connection)),
         pool_(std::move(pool)),
-        exchange_(std::move(exchange)) {}
+        transfer_(std::move(transfer)) {}
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
   ~Lease() {
-    const auto exchange = exchange_.lock();
+    const auto transfer = transfer_.lock();
     const auto pool = pool_.lock();
-    if (pool && exchange && exchange->reusable()) pool->put(std::move(connection_));
+    if (pool && transfer && transfer->reusable()) pool->put(std::move(connection_));
   }
 
   [[nodiscard]] Connection& connection() noexcept { return *connection_; }
@@ -194,7 +199,7 @@ class Lease {
   const Outstanding::Token token_;  // first: given back when all the rest is gone
   std::unique_ptr<Connection> connection_;
   std::weak_ptr<ConnectionPool> pool_;
-  std::weak_ptr<Exchange> exchange_;
+  std::weak_ptr<Transfer> transfer_;
 };
 
 // --- the client ---
@@ -218,7 +223,10 @@ class CpprestClient final : public HttpClient {
         next_look_(clock.now() + options_.reload_interval) {}
   CpprestClient(const CpprestClient&) = delete;
   CpprestClient& operator=(const CpprestClient&) = delete;
-  ~CpprestClient() override { outstanding_->wait_until_none(); }
+  ~CpprestClient() override {
+    closing_.request_stop();
+    outstanding_->wait_until_none();
+  }
 
   Result<Response> send(const Context& ctx, const Request& request) override {
     Collector collector{request.method, options_.max_response_bytes};
@@ -229,6 +237,8 @@ class CpprestClient final : public HttpClient {
     }));
     return std::move(collector).take();
   }
+
+  void start(const Context& ctx, Request request, std::function<void(Exchange)> done) override;
 
   Status stream(const Context& ctx, const Request& request, ResponseSink& sink) override {
     return guarded(request, [&] { return exchange(ctx, request, sink, streams_); });
@@ -252,9 +262,11 @@ class CpprestClient final : public HttpClient {
     Status taken_;
   };
 
+  class Started;
+
   // Where exceptions end and every Error gets its context.
   template <class Call>
-  Status guarded(const Request& request, Call call) {
+  Status guarded(const Request& request, Call call) const {
     Status status = ok();
     try {
       status = call();
@@ -262,9 +274,13 @@ class CpprestClient final : public HttpClient {
       status = Error{ErrorCode::Internal, e.what()};
     }
     if (status) return status;
+    return with_place(std::move(status).error(), request);
+  }
+
+  [[nodiscard]] Error with_place(Error error, const Request& request) const {
     const std::string path = request.target.substr(0, request.target.find('?'));
-    return std::move(status).error().wrap(std::string{to_string(request.method)} + " " + origin_.authority() +
-                                          origin_.prefix + path);
+    return std::move(error).wrap(std::string{to_string(request.method)} + " " + origin_.authority() +
+                                 origin_.prefix + path);
   }
 
   Status exchange(const Context& ctx,
@@ -274,30 +290,23 @@ class CpprestClient final : public HttpClient {
     TP_TRY(check_request(request));
     const Context connecting = ctx.child(clock_, options_.connect_timeout);
     TP_ASSIGN_OR_RETURN(Outgoing common, outgoing(ctx));
-    TP_ASSIGN_OR_RETURN(const std::vector<std::string> addresses, addresses_to_try(ctx, connecting));
+    TP_ASSIGN_OR_RETURN(std::vector<std::string> addresses, usable(ctx, resolver_.addresses(connecting)));
     StatusNote note{sink};
-    for (std::size_t i = 0;;) {
+    for (;;) {
       TP_TRY(still_wanted(ctx));
-      const auto attempt = std::make_shared<Exchange>(options_.max_response_bytes + kHeadRoom);
-      start(*attempt, request, common, route_to(addresses[i]), pool);
-      Exchange::Ending ending = attempt->drive(ctx, {clock_, guard_, connecting.deadline}, note);
-      if (note.status() == kUnauthorized && options_.token_source) options_.token_source->rejected();
-      if (ending.end == Exchange::End::Complete) return ok();
-
-      // What follows repeats no request: nothing has been sent.
-      if (attempt->stale()) continue;
-      if (is_unreachable(*attempt, ending.end)) resolver_.failed(addresses[i]);
-      if (!may_try_next(*attempt, ending.end) || ++i == addresses.size()) {
-        return to_error(*attempt, std::move(ending), options_);
-      }
+      const auto attempt = std::make_shared<Transfer>(options_.max_response_bytes + kHeadRoom);
+      send_by(*attempt, request, common, addresses.front(), pool);
+      Transfer::Ending ending = attempt->drive(ctx, {clock_, guard_, connecting.deadline}, note);
+      if (auto status = conclude(*attempt, std::move(ending), note.status(), addresses)) return *status;
     }
   }
 
-  void start(Exchange& attempt,
-             const Request& request,
-             Outgoing& common,
-             const Destination& destination,
-             const std::shared_ptr<ConnectionPool>& pool) const {
+  void send_by(Transfer& attempt,
+               const Request& request,
+               Outgoing& common,
+               const std::string& address,
+               const std::shared_ptr<ConnectionPool>& pool) {
+    const Destination destination = route_to(address);
     const bool fresh = options_.fresh_connection;
     const auto lease = std::make_shared<Lease>(
         outstanding_, fresh ? pool->make(destination) : pool->take(destination),
@@ -307,14 +316,31 @@ class CpprestClient final : public HttpClient {
     attempt.start(lease->connection().client(), to_cpprest(request, common), lease);
   }
 
-  [[nodiscard]] static bool is_unreachable(const Exchange& attempt, Exchange::End end) {
-    return !attempt.sent() && (end == Exchange::End::Broken || end == Exchange::End::ConnectTimeout);
+  // What an attempt's ending means for its exchange; nothing: try the address that is now in front. That
+  // repeats no request, since nothing has been sent.
+  [[nodiscard]] std::optional<Status> conclude(const Transfer& attempt,
+                                               Transfer::Ending ending,
+                                               int status,
+                                               std::vector<std::string>& addresses) {
+    if (status == kUnauthorized && options_.token_source) options_.token_source->rejected();
+    if (ending.end == Transfer::End::Complete) return ok();
+    if (attempt.stale()) return std::nullopt;
+    if (is_unreachable(attempt, ending.end)) resolver_.failed(addresses.front());
+    if (may_try_next(attempt, ending.end) && addresses.size() > 1) {
+      addresses.erase(addresses.begin());
+      return std::nullopt;
+    }
+    return to_error(attempt, std::move(ending), options_);
+  }
+
+  [[nodiscard]] static bool is_unreachable(const Transfer& attempt, Transfer::End end) {
+    return !attempt.sent() && (end == Transfer::End::Broken || end == Transfer::End::ConnectTimeout);
   }
 
   // Another address may do where this one could not be reached in time; not where its certificate was
   // refused.
-  [[nodiscard]] static bool may_try_next(const Exchange& attempt, Exchange::End end) {
-    return !attempt.sent() && end == Exchange::End::Broken && attempt.verdict()->reason().empty();
+  [[nodiscard]] static bool may_try_next(const Transfer& attempt, Transfer::End end) {
+    return !attempt.sent() && end == Transfer::End::Broken && attempt.verdict()->reason().empty();
   }
 
   [[nodiscard]] Status still_wanted(const Context& ctx) const {
@@ -334,9 +360,8 @@ class CpprestClient final : public HttpClient {
     return common;
   }
 
-  [[nodiscard]] Result<std::vector<std::string>> addresses_to_try(const Context& ctx,
-                                                                  const Context& connecting) {
-    auto addresses = resolver_.addresses(connecting);
+  [[nodiscard]] Result<std::vector<std::string>> usable(const Context& ctx,
+                                                        Resolver::Addresses addresses) const {
     if (!addresses) {
       TP_TRY(still_wanted(ctx));
       return Error{ErrorCode::Unavailable, "not connected: " + addresses.error().message};
@@ -413,6 +438,7 @@ class CpprestClient final : public HttpClient {
   // Apart, so that a stream that ends badly never leaves its connection to a unary call.
   const std::shared_ptr<ConnectionPool> unary_;
   const std::shared_ptr<ConnectionPool> streams_;
+  std::stop_source closing_;
 
   Mutex tls_m_;
   std::shared_ptr<const TlsContext> tls_ TP_GUARDED_BY(tls_m_);
@@ -423,6 +449,175 @@ class CpprestClient final : public HttpClient {
   CondVar slot_free_;
   std::size_t in_flight_ TP_GUARDED_BY(slots_m_) = 0;
 };
+
+// --- exchanges that nobody waits for ---
+
+// One exchange begun with start(): the work of CpprestClient::exchange() cut into steps that never wait, run
+// on cpprestsdk's pool when there is news: an event of the transfer, a limit of time, a stop request. The
+// strand lets one step run at a time, so the members need no lock. Lives until `done` has been called.
+class CpprestClient::Started final : public std::enable_shared_from_this<Started> {
+ public:
+  Started(CpprestClient& client, const Context& ctx, Request request, std::function<void(Exchange)> done)
+      : token_(client.outstanding_),
+        client_(client),
+        ctx_{stop_.get_token(), ctx.deadline, ctx.id},
+        terms_{client.clock_, client.guard_,
+               ctx.child(client.clock_, client.options_.connect_timeout).deadline},
+        request_(std::move(request)),
+        done_(std::move(done)),
+        collector_(request_.method, client.options_.max_response_bytes),
+        strand_(boost::asio::make_strand(crossplat::threadpool::shared_instance().service())),
+        timer_(strand_) {}
+  Started(const Started&) = delete;
+  Started& operator=(const Started&) = delete;
+  ~Started() = default;
+
+  // On the caller's thread, which the token source may keep for a moment.
+  void begin(const Context& ctx) {
+    self_ = shared_from_this();
+    Status ready = client_.guarded(request_, [&]() -> Status {
+      TP_TRY(check_request(request_));
+      TP_ASSIGN_OR_RETURN(common_, client_.outgoing(ctx));
+      return ok();
+    });
+    post([this, caller = ctx.stop, ready = std::move(ready)] {
+      if (!ready) return finish(ready.error());
+      look_up(caller);
+    });
+  }
+
+ private:
+  using StopCallback = std::stop_callback<std::function<void()>>;
+
+  // From any thread: runs `step` when no other runs, unless the end has come by then.
+  template <class Step>
+  void post(Step step) {
+    boost::asio::post(strand_, [self = shared_from_this(), step = std::move(step)] { self->run(step); });
+  }
+
+  template <class Step>
+  void run(const Step& step) {
+    if (!self_) return;
+    try {
+      step();
+    } catch (const std::exception& e) {
+      if (transfer_) give_up_transfer();
+      fail(Error{ErrorCode::Internal, e.what()});
+    }
+  }
+
+  void look_up(const std::stop_token& caller) {
+    const std::function<void()> stop = [this] {
+      stop_.request_stop();
+      post([this] { advance(); });
+    };
+    on_caller_stop_.emplace(caller, stop);
+    on_client_end_.emplace(client_.closing_.get_token(), stop);
+    arm(std::min(ctx_.deadline, terms_.connect_deadline));
+    client_.resolver_.ask([weak = weak_from_this()](const Resolver::Addresses& addresses) {
+      if (const auto self = weak.lock()) {
+        self->post([started = self.get(), addresses] { started->use(addresses); });
+      }
+    });
+  }
+
+  void use(const Resolver::Addresses& addresses) {
+    auto usable = client_.usable(ctx_, addresses);
+    if (!usable) return fail(std::move(usable).error());
+    addresses_ = *std::move(usable);
+    attempt();
+  }
+
+  void attempt() {
+    if (Status wanted = client_.still_wanted(ctx_); !wanted) return fail(std::move(wanted).error());
+    transfer_ = std::make_shared<Transfer>(client_.options_.max_response_bytes + kHeadRoom,
+                                           [weak = weak_from_this()] {
+                                             if (const auto self = weak.lock())
+                                               self->post([started = self.get()] { started->advance(); });
+                                           });
+    client_.send_by(*transfer_, request_, common_, addresses_.front(), client_.unary_);
+    advance();
+  }
+
+  void advance() {
+    if (!transfer_) {
+      const bool late = terms_.clock.now() >= std::min(ctx_.deadline, terms_.connect_deadline);
+      if (late || ctx_.stop.stop_requested()) {
+        use(Error{ErrorCode::DeadlineExceeded,
+                  "name lookup of " + client_.endpoint_.host + " took too long"});
+      }
+      return;
+    }
+    if (!watch_ && transfer_->sent()) watch_ = transfer_->watch(client_.guard_);
+    auto ending = transfer_->advance(ctx_, terms_, note_);
+    if (!ending) return arm(transfer_->limit(ctx_, terms_));
+    if (ending->end != Transfer::End::Complete) give_up_transfer();
+    watch_.reset();
+    sent_ = transfer_->sent();
+    auto status = client_.conclude(*transfer_, *std::move(ending), note_.status(), addresses_);
+    if (!status) return attempt();
+    if (!*status) return fail(std::move(*status).error());
+    finish(std::move(collector_).take());
+  }
+
+  void give_up_transfer() {
+    watch_.reset();
+    transfer_->abandon();
+    sent_ = transfer_->sent();
+  }
+
+  // Has advance() called at `limit`.
+  void arm(SteadyTime limit) {
+    if (limit == armed_) return;
+    armed_ = limit;
+    if (limit == SteadyTime::max()) {
+      timer_.cancel();
+      return;
+    }
+    timer_.expires_after(limit - terms_.clock.now());
+    timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& replaced) {
+      const auto self = weak.lock();
+      if (replaced || !self) return;
+      self->armed_.reset();
+      self->run([&self] { self->advance(); });
+    });
+  }
+
+  void fail(Error error) { finish(client_.with_place(std::move(error), request_)); }
+
+  void finish(Result<Response> result) {
+    const std::shared_ptr<Started> self = std::move(self_);
+    timer_.cancel();
+    on_caller_stop_.reset();
+    on_client_end_.reset();
+    std::exchange(done_, {})(Exchange{std::move(result), sent_});
+  }
+
+  const Outstanding::Token token_;  // first: given back when all the rest is gone
+  CpprestClient& client_;
+  std::stop_source stop_;
+  const Context ctx_;  // its stop is that of the caller and the client's end
+  const Transfer::Terms terms_;
+  const Request request_;
+  std::function<void(Exchange)> done_;
+  Outgoing common_;
+  Collector collector_;
+  StatusNote note_{collector_};
+  std::vector<std::string> addresses_;
+  std::shared_ptr<Transfer> transfer_;
+  std::unique_ptr<ReceiveGuard::Watch> watch_;
+  bool sent_ = false;
+  std::optional<SteadyTime> armed_;
+  const boost::asio::strand<boost::asio::io_context::executor_type> strand_;
+  boost::asio::steady_timer timer_;
+  std::shared_ptr<Started> self_;  // until the end has been told
+  std::optional<StopCallback> on_caller_stop_;
+  std::optional<StopCallback> on_client_end_;
+};
+
+void CpprestClient::start(const Context& ctx, Request request, std::function<void(Exchange)> done) {
+  std::make_shared<Started>(*this, ctx, std::move(request), std::move(done))->begin(ctx);
+}
 
 }  // namespace
 

@@ -21,8 +21,8 @@
 namespace tp::http {
 
 // Sizes cpprestsdk's thread pool, which otherwise starts 40 threads at first use. Call it first thing in
-// main, once: FailedPrecondition when the pool runs already. The pool only moves bytes (callers' code never
-// runs on it), so a few threads serve any number of requests.
+// main, once: FailedPrecondition when the pool runs already. The pool only moves bytes (of callers' code
+// it runs nothing but the `done` of start()), so a few threads serve any number of requests.
 [[nodiscard]] Status init_client_threads(std::size_t threads);
 
 // What an https client trusts and who it says it is. Of each pair give the file or the text, not both; files
@@ -95,6 +95,8 @@ struct ClientOptions {
 //  - Answers are not decompressed and compression is not asked for; 1xx answers are an error (DataLoss).
 //  - The request may not set Host, Connection, Content-Length, Transfer-Encoding or Expect: InvalidArgument.
 //  - A DNS name is looked up again every 30 s and after a failure to connect.
+//  - start() asks the token source on the calling thread; all else happens on cpprestsdk's pool.
+//  - An exchange in flight holds two descriptors: its socket and a second one of the same.
 [[nodiscard]] Result<std::unique_ptr<HttpClient>> create_client(ClientOptions options, const Clock& clock);
 
 }  // namespace tp::http

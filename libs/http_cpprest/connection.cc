@@ -16,7 +16,7 @@ using boost::asio::ip::tcp;
 using TlsStream = boost::asio::ssl::stream<tcp::socket&>;
 
 // cpprestsdk's own timeout restarts with every byte and its default of 30 s would end quiet watches; every
-// deadline is kept by Exchange instead. Long enough never to be first.
+// deadline is kept by Transfer instead. Long enough never to be first.
 constexpr std::chrono::hours kNever{24 * 365};
 
 // More idle connections than this serve no load that had them at once a moment ago.
@@ -24,14 +24,14 @@ constexpr std::size_t kMaxIdle = 64;
 
 }  // namespace
 
-void Connection::Line::set(std::weak_ptr<Exchange> exchange) {
+void Connection::Line::set(std::weak_ptr<Transfer> transfer) {
   const MutexLock lock{m_};
-  exchange_ = std::move(exchange);
+  transfer_ = std::move(transfer);
 }
 
-std::shared_ptr<Exchange> Connection::Line::exchange() const {
+std::shared_ptr<Transfer> Connection::Line::transfer() const {
   const MutexLock lock{m_};
-  return exchange_.lock();
+  return transfer_.lock();
 }
 
 Connection::Connection(Destination route, std::chrono::milliseconds tcp_user_timeout)
@@ -56,8 +56,8 @@ web::http::client::http_client_config Connection::config(const Destination& rout
   // connected.
   config.set_nativehandle_options([line, tls = route.tls, by_name = route.by_name,
                                    tcp_user_timeout](web::http::client::native_handle handle) {
-    const std::shared_ptr<Exchange> exchange = line->exchange();
-    if (!exchange) throw std::runtime_error("the caller has gone");
+    const std::shared_ptr<Transfer> transfer = line->transfer();
+    if (!transfer) throw std::runtime_error("the caller has gone");
     tcp::socket& socket =
         tls ? static_cast<TlsStream*>(handle)->next_layer() : *static_cast<tcp::socket*>(handle);
     const bool reused = socket.is_open();
@@ -65,8 +65,8 @@ web::http::client::http_client_config Connection::config(const Destination& rout
     if (!harden_socket(socket.native_handle(), tcp_user_timeout)) {
       throw std::runtime_error("the socket refused its options");
     }
-    exchange->use_socket(socket.native_handle(), reused);
-    if (tls && !tls->prepare(static_cast<TlsStream*>(handle)->native_handle(), exchange->verdict())) {
+    transfer->use_socket(socket.native_handle(), reused, tls != nullptr);
+    if (tls && !tls->prepare(static_cast<TlsStream*>(handle)->native_handle(), transfer->verdict())) {
       throw std::runtime_error("OpenSSL refused the server name");
     }
   });

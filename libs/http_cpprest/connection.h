@@ -9,8 +9,8 @@
 #include <cpprest/http_client.h>
 
 #include "base/mutex.h"
-#include "http_cpprest/exchange.h"
 #include "http_cpprest/tls.h"
+#include "http_cpprest/transfer.h"
 
 namespace tp::http {
 
@@ -38,19 +38,19 @@ class Connection {
 
   [[nodiscard]] const Destination& route() const noexcept { return route_; }
   [[nodiscard]] web::http::client::http_client& client() noexcept { return client_; }
-  // The exchange that the next request belongs to.
-  void serve(const std::shared_ptr<Exchange>& exchange) { line_->set(exchange); }
+  // The transfer that the next request belongs to.
+  void serve(const std::shared_ptr<Transfer>& transfer) { line_->set(transfer); }
 
  private:
   // Shared with the hook, which may outlive this object by one request.
   class Line {
    public:
-    void set(std::weak_ptr<Exchange> exchange) TP_EXCLUDES(m_);
-    [[nodiscard]] std::shared_ptr<Exchange> exchange() const TP_EXCLUDES(m_);
+    void set(std::weak_ptr<Transfer> transfer) TP_EXCLUDES(m_);
+    [[nodiscard]] std::shared_ptr<Transfer> transfer() const TP_EXCLUDES(m_);
 
    private:
     mutable Mutex m_;
-    std::weak_ptr<Exchange> exchange_ TP_GUARDED_BY(m_);
+    std::weak_ptr<Transfer> transfer_ TP_GUARDED_BY(m_);
   };
 
   [[nodiscard]] static web::http::client::http_client_config config(

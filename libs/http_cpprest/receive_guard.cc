@@ -10,7 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
-#include "http_cpprest/exchange.h"
+#include "http_cpprest/transfer.h"
 
 namespace tp::http {
 namespace {
@@ -40,11 +40,11 @@ ReceiveGuard::ReceiveGuard()
   thread_ = std::jthread{[this](const std::stop_token& stop) { run(stop); }};
 }
 
-std::unique_ptr<ReceiveGuard::Watch> ReceiveGuard::watch(std::weak_ptr<Exchange> exchange, int socket) {
+std::unique_ptr<ReceiveGuard::Watch> ReceiveGuard::watch(std::weak_ptr<Transfer> transfer, int socket) {
   const MutexLock lock{m_};
   const std::uint64_t id = ++last_id_;
   add(epoll_.get(), socket, EPOLLIN | EPOLLET, id);
-  watched_.emplace(id, std::move(exchange));
+  watched_.emplace(id, std::move(transfer));
   return std::make_unique<Watch>(*this, socket, id);
 }
 
@@ -61,13 +61,13 @@ void ReceiveGuard::run(const std::stop_token& stop) {
     // Fails only when a signal interrupts it.
     const int ready = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), -1);
     for (int i = 0; i < ready; ++i) {
-      std::shared_ptr<Exchange> exchange;
+      std::shared_ptr<Transfer> transfer;
       {
         const MutexLock lock{m_};
         const auto it = watched_.find(events.at(static_cast<std::size_t>(i)).data.u64);
-        if (it != watched_.end()) exchange = it->second.lock();
+        if (it != watched_.end()) transfer = it->second.lock();
       }
-      if (exchange) exchange->check_arrivals();
+      if (transfer) transfer->check_arrivals();
     }
   }
 }

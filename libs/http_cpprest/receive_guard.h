@@ -11,9 +11,9 @@
 
 namespace tp::http {
 
-class Exchange;
+class Transfer;
 
-// Looks at exchanges whenever bytes arrive for them, so that one whose peer sends more than fits can be
+// Looks at transfers whenever bytes arrive for them, so that one whose peer sends more than fits can be
 // ended.
 //
 // Back-pressure cannot do that alone: cpprestsdk collects the whole header of an answer, and each whole chunk
@@ -40,8 +40,8 @@ class ReceiveGuard {
     std::uint64_t id_;
   };
 
-  // From now on calls exchange.check_arrivals() when bytes arrive on `socket`.
-  [[nodiscard]] std::unique_ptr<Watch> watch(std::weak_ptr<Exchange> exchange, int socket) TP_EXCLUDES(m_);
+  // From now on calls transfer.check_arrivals() when bytes arrive on `socket`.
+  [[nodiscard]] std::unique_ptr<Watch> watch(std::weak_ptr<Transfer> transfer, int socket) TP_EXCLUDES(m_);
 
  private:
   void unwatch(int socket, std::uint64_t id) TP_EXCLUDES(m_);
@@ -53,7 +53,7 @@ class ReceiveGuard {
 
   Mutex m_;
   std::uint64_t last_id_ TP_GUARDED_BY(m_) = 0;  // 0 itself means wake_
-  std::unordered_map<std::uint64_t, std::weak_ptr<Exchange>> watched_ TP_GUARDED_BY(m_);
+  std::unordered_map<std::uint64_t, std::weak_ptr<Transfer>> watched_ TP_GUARDED_BY(m_);
 
   std::jthread thread_;
 };

@@ -1,11 +1,15 @@
 #include "http_cpprest/resolver.h"
 
 #include <algorithm>
-#include <memory>
+#include <chrono>
+#include <exception>
+#include <optional>
 #include <utility>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <pplx/threadpool.h>
+
+#include "base/mutex.h"
 
 namespace tp::http {
 namespace {
@@ -16,74 +20,121 @@ using boost::asio::ip::tcp;
 // Corefile).
 constexpr std::chrono::seconds kRememberFor{30};
 
-// Shared with the resolver's thread, which may answer after the caller has left.
-struct Lookup {
-  Lookup() : resolver(crossplat::threadpool::shared_instance().service()) {}
+Resolver::Addresses addresses_of(const std::string& host,
+                                 const boost::system::error_code& failure,
+                                 const tcp::resolver::results_type& results) {
+  const auto unavailable = [&](const std::string& why) {
+    return Error{ErrorCode::Unavailable, "name lookup of " + host + ": " + why};
+  };
+  if (failure) return unavailable(failure.message());
+  std::vector<std::string> v4;
+  for (const auto& entry : results) {
+    if (entry.endpoint().address().is_v4()) v4.push_back(entry.endpoint().address().to_string());
+  }
+  if (!v4.empty()) return v4;
+  if (!results.empty()) return std::vector<std::string>{host};
+  return unavailable("no address");
+}
 
-  tcp::resolver resolver;
+// Filled in by a pool thread, perhaps after the one who waits for it has left.
+struct Answer {
   Mutex m;
-  CondVar answered;
-  bool done TP_GUARDED_BY(m) = false;
-  std::string failure TP_GUARDED_BY(m);
-  std::vector<std::string> v4 TP_GUARDED_BY(m);
-  bool has_v6 TP_GUARDED_BY(m) = false;
+  CondVar come;
+  std::optional<Resolver::Addresses> addresses TP_GUARDED_BY(m);
 };
 
 }  // namespace
 
-Result<std::vector<std::string>> Resolver::addresses(const Context& ctx) {
-  if (is_ipv4(endpoint_.host)) return std::vector<std::string>{endpoint_.host};
-  {
+// What is known of the name, and who waits for its look-up. Thread-safe.
+class Resolver::Memory : public std::enable_shared_from_this<Memory> {
+ public:
+  using Done = std::function<void(const Addresses&)>;
+
+  void ask(const Endpoint& endpoint, SteadyTime now, Done done) TP_EXCLUDES(m_) {
+    std::optional<Addresses> known;
+    {
+      const MutexLock lock{m_};
+      if (now < known_until_) {
+        known = known_;
+      } else {
+        waiting_.push_back(std::move(done));
+        if (waiting_.size() > 1) return;
+      }
+    }
+    if (known) return done(*known);
+    try {
+      look_up(endpoint, now + kRememberFor);
+    } catch (const std::exception& e) {  // asio could not start its thread
+      learn(Error{ErrorCode::Unavailable, "name lookup of " + endpoint.host + ": " + e.what()}, {});
+    }
+  }
+
+  void failed(const std::string& address) TP_EXCLUDES(m_) {
     const MutexLock lock{m_};
-    if (clock_.now() < known_until_) return known_;
+    last_failed_ = address;
+    known_until_ = {};
   }
-  TP_ASSIGN_OR_RETURN(std::vector<std::string> found, look_up(ctx));
-  const MutexLock lock{m_};
-  std::stable_partition(found.begin(), found.end(),
-                        [&](const std::string& a) TP_REQUIRES(m_) { return a != last_failed_; });
-  known_ = found;
-  known_until_ = clock_.now() + kRememberFor;
-  return found;
+
+ private:
+  void look_up(const Endpoint& endpoint, SteadyTime known_until) {
+    const auto resolver = std::make_shared<tcp::resolver>(crossplat::threadpool::shared_instance().service());
+    resolver->async_resolve(
+        endpoint.host, std::to_string(endpoint.port), tcp::resolver::numeric_service,
+        [self = shared_from_this(), resolver, host = endpoint.host, known_until](
+            const boost::system::error_code& failure, const tcp::resolver::results_type& results) {
+          self->learn(addresses_of(host, failure, results), known_until);
+        });
+  }
+
+  void learn(Addresses found, SteadyTime known_until) TP_EXCLUDES(m_) {
+    std::vector<Done> waiting;
+    {
+      const MutexLock lock{m_};
+      if (found) {
+        std::stable_partition(found->begin(), found->end(),
+                              [&](const std::string& a) TP_REQUIRES(m_) { return a != last_failed_; });
+        known_ = *found;
+        known_until_ = known_until;
+      }
+      waiting.swap(waiting_);
+    }
+    for (const Done& done : waiting) done(found);
+  }
+
+  Mutex m_;
+  std::vector<std::string> known_ TP_GUARDED_BY(m_);
+  SteadyTime known_until_ TP_GUARDED_BY(m_){};
+  std::string last_failed_ TP_GUARDED_BY(m_);
+  std::vector<Done> waiting_ TP_GUARDED_BY(m_);
+};
+
+Resolver::Resolver(Endpoint endpoint, const Clock& clock)
+    : endpoint_(std::move(endpoint)), clock_(clock), memory_(std::make_shared<Memory>()) {}
+
+void Resolver::ask(std::function<void(const Addresses&)> done) const {
+  if (is_ipv4(endpoint_.host)) return done(std::vector<std::string>{endpoint_.host});
+  memory_->ask(endpoint_, clock_.now(), std::move(done));
 }
 
-void Resolver::failed(const std::string& address) {
-  const MutexLock lock{m_};
-  last_failed_ = address;
-  known_until_ = {};
-}
+void Resolver::failed(const std::string& address) { memory_->failed(address); }
 
-Result<std::vector<std::string>> Resolver::look_up(const Context& ctx) const {
-  const auto lookup = std::make_shared<Lookup>();
-  lookup->resolver.async_resolve(
-      endpoint_.host, std::to_string(endpoint_.port), tcp::resolver::numeric_service,
-      [lookup](const boost::system::error_code& failure, const tcp::resolver::results_type& results) {
-        const MutexLock lock{lookup->m};
-        lookup->done = true;
-        if (failure) lookup->failure = failure.message();
-        for (const auto& entry : results) {
-          const auto address = entry.endpoint().address();
-          if (address.is_v4()) lookup->v4.push_back(address.to_string());
-          if (address.is_v6()) lookup->has_v6 = true;
-        }
-        lookup->answered.notify_all();
-      });
+Resolver::Addresses Resolver::addresses(const Context& ctx) const {
+  const auto answer = std::make_shared<Answer>();
+  ask([answer](const Addresses& addresses) {
+    const MutexLock lock{answer->m};
+    answer->addresses = addresses;
+    answer->come.notify_all();
+  });
 
-  const auto done = [&]() TP_REQUIRES(lookup->m) { return lookup->done; };
-  const MutexLock lock{lookup->m};
+  const auto come = [&]() TP_REQUIRES(answer->m) { return answer->addresses.has_value(); };
+  const MutexLock lock{answer->m};
   const bool answered = ctx.deadline == SteadyTime::max()
-                            ? lookup->answered.wait(lookup->m, ctx.stop, done)
-                            : lookup->answered.wait_until(lookup->m, ctx.stop, ctx.deadline, done);
-  if (!answered) {
-    if (ctx.stop.stop_requested())
-      return Error{ErrorCode::Cancelled, "name lookup of " + endpoint_.host + " stopped"};
-    return Error{ErrorCode::DeadlineExceeded, "name lookup of " + endpoint_.host + " took too long"};
-  }
-  if (!lookup->failure.empty()) {
-    return Error{ErrorCode::Unavailable, "name lookup of " + endpoint_.host + ": " + lookup->failure};
-  }
-  if (!lookup->v4.empty()) return lookup->v4;
-  if (lookup->has_v6) return std::vector<std::string>{endpoint_.host};
-  return Error{ErrorCode::Unavailable, "name lookup of " + endpoint_.host + ": no address"};
+                            ? answer->come.wait(answer->m, ctx.stop, come)
+                            : answer->come.wait_until(answer->m, ctx.stop, ctx.deadline, come);
+  if (answered) return *answer->addresses;
+  if (ctx.stop.stop_requested())
+    return Error{ErrorCode::Cancelled, "name lookup of " + endpoint_.host + " stopped"};
+  return Error{ErrorCode::DeadlineExceeded, "name lookup of " + endpoint_.host + " took too long"};
 }
 
 }  // namespace tp::http

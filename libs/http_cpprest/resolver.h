@@ -1,12 +1,12 @@
 #pragma once
 
-#include <chrono>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/context.h"
-#include "base/mutex.h"
 #include "base/result.h"
 #include "http_cpprest/endpoint.h"
 
@@ -18,24 +18,27 @@ namespace tp::http {
 // sees: no options, no server name, and no way to bound what it receives. Thread-safe.
 class Resolver {
  public:
-  Resolver(Endpoint endpoint, const Clock& clock) : endpoint_(std::move(endpoint)), clock_(clock) {}
+  using Addresses = Result<std::vector<std::string>>;
+
+  Resolver(Endpoint endpoint, const Clock& clock);
 
   // IPv4 addresses in the order to try them: the resolver's, but one that failed last comes last. When the
   // name has only IPv6 addresses: the name itself. Unavailable when it has none, Cancelled or
   // DeadlineExceeded as ctx says.
-  [[nodiscard]] Result<std::vector<std::string>> addresses(const Context& ctx) TP_EXCLUDES(m_);
+  [[nodiscard]] Addresses addresses(const Context& ctx) const;
+  // The same without waiting: `done` gets them, on this thread when they are known, else on one of
+  // cpprestsdk's pool. It must be quick, and may be called after this object's end. All who ask meanwhile
+  // share one look-up.
+  void ask(std::function<void(const Addresses&)> done) const;
   // No connection could be made to that address: look the name up again next time, and try this one last.
-  void failed(const std::string& address) TP_EXCLUDES(m_);
+  void failed(const std::string& address);
 
  private:
-  [[nodiscard]] Result<std::vector<std::string>> look_up(const Context& ctx) const;
+  class Memory;
 
   const Endpoint endpoint_;
   const Clock& clock_;
-  Mutex m_;
-  std::vector<std::string> known_ TP_GUARDED_BY(m_);
-  SteadyTime known_until_ TP_GUARDED_BY(m_){};
-  std::string last_failed_ TP_GUARDED_BY(m_);
+  const std::shared_ptr<Memory> memory_;  // shared with a look-up under way
 };
 
 }  // namespace tp::http

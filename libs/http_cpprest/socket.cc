@@ -18,6 +18,14 @@ bool set_option(int fd, int level, int name, int value) noexcept {
   return ::setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
 
+// Nothing when the kernel does not know the field that ends at `end` (it is older, or this is no TCP socket).
+std::optional<tcp_info> info_of(int fd, std::size_t end) noexcept {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 || size < end) return std::nullopt;
+  return info;
+}
+
 }  // namespace
 
 UniqueFd& UniqueFd::operator=(UniqueFd&& other) noexcept {
@@ -60,14 +68,18 @@ bool is_stale(int fd) noexcept {
 
 std::optional<std::uint64_t> bytes_read(int fd) noexcept {
   // In this order: bytes that arrive in between make the result too small for a moment, never too large.
-  tcp_info info{};
-  socklen_t size = sizeof info;
+  const auto info =
+      info_of(fd, offsetof(tcp_info, tcpi_bytes_received) + sizeof(tcp_info::tcpi_bytes_received));
   int unread = 0;
-  if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return std::nullopt;
-  if (size < offsetof(tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received) return std::nullopt;
-  if (::ioctl(fd, FIONREAD, &unread) != 0) return std::nullopt;
+  if (!info || ::ioctl(fd, FIONREAD, &unread) != 0) return std::nullopt;
   const auto waiting = static_cast<std::uint64_t>(unread);
-  return info.tcpi_bytes_received > waiting ? info.tcpi_bytes_received - waiting : 0;
+  return info->tcpi_bytes_received > waiting ? info->tcpi_bytes_received - waiting : 0;
+}
+
+std::optional<std::uint64_t> bytes_written(int fd) noexcept {
+  const auto info = info_of(fd, offsetof(tcp_info, tcpi_bytes_sent) + sizeof(tcp_info::tcpi_bytes_sent));
+  if (!info) return std::nullopt;
+  return info->tcpi_bytes_sent + info->tcpi_notsent_bytes;
 }
 
 }  // namespace tp::http

@@ -44,4 +44,8 @@ void reset_on_close(int fd) noexcept;
 // connected.
 [[nodiscard]] std::optional<std::uint64_t> bytes_read(int fd) noexcept;
 
+// Bytes that this process has given a TCP socket to send, since it was connected and whether or not they have
+// left yet (repeated ones count again); nothing when that cannot be told.
+[[nodiscard]] std::optional<std::uint64_t> bytes_written(int fd) noexcept;
+
 }  // namespace tp::http

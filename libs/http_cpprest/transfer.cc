@@ -1,4 +1,4 @@
-#include "http_cpprest/exchange.h"
+#include "http_cpprest/transfer.h"
 
 #include <algorithm>
 #include <exception>
@@ -17,7 +17,7 @@ constexpr std::size_t kMaxPiece = std::numeric_limits<int>::max();
 
 constexpr int kFirstFinalStatus = 200;
 
-// For how long an exchange may wait before the receive guard watches it. At 10 Gbit/s a peer can send 25 MB
+// For how long a transfer may wait before the receive guard watches it. At 10 Gbit/s a peer can send 25 MB
 // meanwhile.
 constexpr std::chrono::milliseconds kUnwatched{20};
 
@@ -25,12 +25,12 @@ std::exception_ptr given_up() { return std::make_exception_ptr(std::runtime_erro
 
 }  // namespace
 
-// The stream that cpprestsdk writes the body into: passes each piece to the exchange, stores nothing. Its
-// destruction is the sign that cpprestsdk has finished with the exchange, its connection put back included.
-class Exchange::Buffer final : public ByteBuffer {
+// The stream that cpprestsdk writes the body into: passes each piece to the transfer, stores nothing. Its
+// destruction is the sign that cpprestsdk has finished with the transfer, its connection put back included.
+class Transfer::Buffer final : public ByteBuffer {
  public:
-  Buffer(std::shared_ptr<Exchange> exchange, std::shared_ptr<void> lease)
-      : ByteBuffer(std::ios_base::out), exchange_(std::move(exchange)), lease_(std::move(lease)) {}
+  Buffer(std::shared_ptr<Transfer> transfer, std::shared_ptr<void> lease)
+      : ByteBuffer(std::ios_base::out), transfer_(std::move(transfer)), lease_(std::move(lease)) {}
 
   [[nodiscard]] bool can_seek() const override { return false; }
   [[nodiscard]] bool has_size() const override { return false; }
@@ -49,7 +49,7 @@ class Exchange::Buffer final : public ByteBuffer {
 
  protected:
   pplx::task<std::size_t> _putn(const std::uint8_t* data, std::size_t size) override {
-    return exchange_->on_bytes(data, size);
+    return transfer_->on_bytes(data, size);
   }
   // cpprestsdk writes bodies by _putn alone; a byte by itself would have no back-pressure, so it is refused.
   pplx::task<int_type> _putc(std::uint8_t /*byte*/) override {
@@ -76,11 +76,11 @@ class Exchange::Buffer final : public ByteBuffer {
   static constexpr int_type kEof = -1;
   static constexpr off_type kNowhere = -1;
 
-  std::shared_ptr<Exchange> exchange_;
+  std::shared_ptr<Transfer> transfer_;
   std::shared_ptr<void> lease_;
 };
 
-void Exchange::start(web::http::client::http_client& client,
+void Transfer::start(web::http::client::http_client& client,
                      web::http::http_request request,
                      std::shared_ptr<void> lease) {
   auto self = shared_from_this();
@@ -112,20 +112,48 @@ void Exchange::start(web::http::client::http_client& client,
   });
 }
 
-Exchange::Ending Exchange::drive(const Context& ctx, const Terms& terms, ResponseSink& sink) {
+Transfer::Ending Transfer::drive(const Context& ctx, const Terms& terms, ResponseSink& sink) {
   Ending ending = drive_events(ctx, terms, sink);
   if (ending.end != End::Complete) abandon();
   return ending;
 }
 
-Exchange::Ending Exchange::drive_events(const Context& ctx, const Terms& terms, ResponseSink& sink) {
-  std::unique_ptr<ReceiveGuard::Watch> watch;
+Transfer::Ending Transfer::drive_events(const Context& ctx, const Terms& terms, ResponseSink& sink) {
+  std::unique_ptr<ReceiveGuard::Watch> watched;
+  for (;;) {
+    std::uint64_t seen = 0;
+    {
+      const MutexLock lock{m_};
+      seen = version_;
+    }
+    if (auto ending = advance(ctx, terms, sink)) return *std::move(ending);
+
+    bool woken = false;
+    {
+      const MutexLock lock{m_};
+      const SteadyTime last = next_limit(ctx, terms);
+      // Watching costs two system calls and a thread's wake-up, which answers that come at once need not pay.
+      const SteadyTime until = watched == nullptr ? std::min(last, terms.clock.now() + kUnwatched) : last;
+      const auto news = [this, seen]() TP_REQUIRES(m_) { return version_ != seen; };
+      woken = until == SteadyTime::max() ? events_.wait(m_, ctx.stop, news)
+                                         : events_.wait_until(m_, ctx.stop, until, news);
+    }
+    if (!woken && watched == nullptr) watched = watch(terms.guard);
+  }
+}
+
+// What has arrived goes to the sink before a failure that came after it; a limit or a stop request goes
+// before all.
+std::optional<Transfer::Ending> Transfer::advance(const Context& ctx,
+                                                  const Terms& terms,
+                                                  ResponseSink& sink) {
   for (;;) {
     std::optional<Head> head;
     std::string_view piece;
     {
       const MutexLock lock{m_};
-      if (auto ending = await(ctx, terms, watch)) return *std::move(ending);
+      if (auto ended = ended_by_us(ctx, terms.clock.now(), next_limit(ctx, terms))) return ended;
+      if (!has_news_for_sink()) return ended_by_peer();
       head = std::exchange(head_, std::nullopt);
       if (!head) piece = piece_;
     }
@@ -146,32 +174,24 @@ Exchange::Ending Exchange::drive_events(const Context& ctx, const Terms& terms, 
   }
 }
 
-// What has arrived goes to the sink before a failure that came after it; a limit or a stop request goes
-// before all.
-std::optional<Exchange::Ending> Exchange::await(const Context& ctx,
-                                                const Terms& terms,
-                                                std::unique_ptr<ReceiveGuard::Watch>& watch) {
-  for (;;) {
-    const SteadyTime limit = sent_ ? ctx.deadline : std::min(ctx.deadline, terms.connect_deadline);
-    const SteadyTime now = terms.clock.now();
-    if (auto ended = ended_by_us(ctx, now, limit)) return ended;
-    if (has_news_for_sink()) return std::nullopt;
-    if (auto ended = ended_by_peer()) return ended;
-
-    // Watching costs two system calls and a thread's wake-up, which answers that come at once need not pay.
-    const bool watch_next = watch == nullptr && socket_;
-    const SteadyTime until = watch == nullptr ? std::min(limit, now + kUnwatched) : limit;
-    const auto news = [this, seen = version_]() TP_REQUIRES(m_) { return version_ != seen; };
-    const bool woken = until == SteadyTime::max() ? events_.wait(m_, ctx.stop, news)
-                                                  : events_.wait_until(m_, ctx.stop, until, news);
-    if (!woken && watch_next) {
-      watch = terms.guard.watch(weak_from_this(), socket_.get());
-      look_at_arrivals();
-    }
-  }
+SteadyTime Transfer::limit(const Context& ctx, const Terms& terms) const {
+  const MutexLock lock{m_};
+  return next_limit(ctx, terms);
 }
 
-std::optional<Exchange::Ending> Exchange::ended_by_us(const Context& ctx,
+SteadyTime Transfer::next_limit(const Context& ctx, const Terms& terms) const {
+  return sent_ ? ctx.deadline : std::min(ctx.deadline, terms.connect_deadline);
+}
+
+std::unique_ptr<ReceiveGuard::Watch> Transfer::watch(ReceiveGuard& guard) {
+  const MutexLock lock{m_};
+  if (!socket_) return nullptr;
+  auto watched = guard.watch(weak_from_this(), socket_.get());
+  look_at_arrivals();
+  return watched;
+}
+
+std::optional<Transfer::Ending> Transfer::ended_by_us(const Context& ctx,
                                                       SteadyTime now,
                                                       SteadyTime limit) const {
   if (ctx.stop.stop_requested()) return Ending{End::Stopped};
@@ -182,30 +202,46 @@ std::optional<Exchange::Ending> Exchange::ended_by_us(const Context& ctx,
   return std::nullopt;
 }
 
-bool Exchange::has_news_for_sink() const { return head_.has_value() || (headed_ && !piece_.empty()); }
+bool Transfer::has_news_for_sink() const { return head_.has_value() || (headed_ && !piece_.empty()); }
 
-std::optional<Exchange::Ending> Exchange::ended_by_peer() const {
+std::optional<Transfer::Ending> Transfer::ended_by_peer() const {
   if (failure_) return Ending{End::Broken, {}, *failure_};
   if (complete_) return Ending{End::Complete};
   return std::nullopt;
 }
 
-void Exchange::abandon() {
+void Transfer::abandon() {
   std::optional<pplx::task_completion_event<std::size_t>> written;
+  bool failed = false;
   {
     const MutexLock lock{m_};
     abandoned_ = true;
     // A peer that is sending would otherwise wait on our closed window for a minute (Linux's FIN_WAIT2).
     reset_on_close(socket_.get());
-    socket_ = {};
     piece_ = {};
     written = std::exchange(written_, std::nullopt);
+    failed = failure_.has_value();
   }
   if (written) written->set_exception(given_up());
   cancel_.cancel();  // closes the connection; harmless when all is over
+  const MutexLock lock{m_};
+  // Only now, when nothing more can be written. cpprestsdk's own report of a failure is exact without it.
+  if (!failed && may_have_left()) sent_ = true;
+  socket_ = {};
 }
 
-void Exchange::use_socket(int fd, bool reused) {
+// on_sent() is told by a pool thread a moment after the system has taken the request; this asks the system. A
+// TLS connection carries no request before the peer's side of the handshake has come, and its farewell (FIN,
+// which counts as one byte) is none.
+bool Transfer::may_have_left() const {
+  if (!socket_) return false;
+  const auto written = bytes_written(socket_.get());
+  if (written && *written <= written_before_) return false;
+  constexpr std::uint64_t kFarewell = 1;
+  return !tls_ || bytes_read(socket_.get()).value_or(kFarewell + 1) > kFarewell;
+}
+
+void Transfer::use_socket(int fd, bool reused, bool tls) {
   const MutexLock lock{m_};
   // Here, before anything is written, is the last place to keep a request from being sent after its caller
   // has left.
@@ -221,43 +257,45 @@ void Exchange::use_socket(int fd, bool reused) {
   if (!socket_) throw std::runtime_error("no file descriptor left");
   // A new socket is not connected yet: nothing.
   accounted_ = bytes_read(fd).value_or(0);
+  written_before_ = bytes_written(fd).value_or(0);
+  tls_ = tls;
 }
 
-void Exchange::check_arrivals() {
+void Transfer::check_arrivals() {
   const MutexLock lock{m_};
   look_at_arrivals();
 }
 
-void Exchange::look_at_arrivals() {
+void Transfer::look_at_arrivals() {
   const auto read = bytes_read(socket_.get());
   if (!read || *read <= accounted_ + buffer_limit_) return;
   overflow_ = true;
   changed();
 }
 
-bool Exchange::sent() const {
+bool Transfer::sent() const {
   const MutexLock lock{m_};
   return sent_;
 }
 
-bool Exchange::stale() const {
+bool Transfer::stale() const {
   const MutexLock lock{m_};
   return stale_;
 }
 
-bool Exchange::reusable() const {
+bool Transfer::reusable() const {
   const MutexLock lock{m_};
   return complete_ && !abandoned_ && !last_use_;
 }
 
-void Exchange::on_sent() {
+void Transfer::on_sent() {
   const MutexLock lock{m_};
   if (sent_) return;
   sent_ = true;
   changed();
 }
 
-void Exchange::on_head(const web::http::http_response& response) {
+void Transfer::on_head(const web::http::http_response& response) {
   Head head;
   head.status = response.status_code();
   for (const auto& [name, value] : response.headers()) head.headers.add(name, value);
@@ -269,7 +307,7 @@ void Exchange::on_head(const web::http::http_response& response) {
   changed();
 }
 
-pplx::task<std::size_t> Exchange::on_bytes(const std::uint8_t* data, std::size_t size) {
+pplx::task<std::size_t> Transfer::on_bytes(const std::uint8_t* data, std::size_t size) {
   const MutexLock lock{m_};
   if (abandoned_) return pplx::task_from_exception<std::size_t>(given_up());
   if (size > kMaxPiece)
@@ -283,21 +321,22 @@ pplx::task<std::size_t> Exchange::on_bytes(const std::uint8_t* data, std::size_t
   return pplx::create_task(*written_);
 }
 
-void Exchange::on_complete() {
+void Transfer::on_complete() {
   const MutexLock lock{m_};
   complete_ = true;
   changed();
 }
 
-void Exchange::on_failure(std::string detail) {
+void Transfer::on_failure(std::string detail) {
   const MutexLock lock{m_};
   failure_ = std::move(detail);
   changed();
 }
 
-void Exchange::changed() {
+void Transfer::changed() {
   ++version_;
   events_.notify_all();
+  if (wake_) wake_();
 }
 
 }  // namespace tp::http

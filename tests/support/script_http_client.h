@@ -4,8 +4,11 @@
 #include <chrono>
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <stop_token>
 #include <string>
+#include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -77,6 +80,12 @@ class ScriptHttpClient final : public http::HttpClient {
     return targets_;
   }
 
+  // Whole, in the order of their arrival.
+  [[nodiscard]] std::vector<http::Request> requests() {
+    const MutexLock lock{m_};
+    return requests_;
+  }
+
   [[nodiscard]] std::vector<std::string> problems() {
     const MutexLock lock{m_};
     return problems_;
@@ -89,25 +98,26 @@ class ScriptHttpClient final : public http::HttpClient {
   }
 
   [[nodiscard]] Result<http::Response> send(const Context& ctx, const http::Request& request) override {
-    Collect collect;
-    TP_TRY(stream(ctx, request, collect));
-    return std::move(collect.response);
+    return run(ctx, request).result;
+  }
+
+  // A thread each: the tests start few.
+  void start(const Context& ctx, http::Request request, std::function<void(http::Exchange)> done) override {
+    const MutexLock lock{m_};
+    started_.emplace_back(
+        [this, ctx, request = std::move(request), done = std::move(done)](const std::stop_token& ended) {
+          std::stop_source either;
+          const auto stop = [&either] { either.request_stop(); };
+          const std::stop_callback by_caller{ctx.stop, stop};
+          const std::stop_callback by_end{ended, stop};
+          done(run(Context{either.get_token(), ctx.deadline, ctx.id}, request));
+        });
   }
 
   [[nodiscard]] Status stream(const Context& ctx,
                               const http::Request& request,
                               http::ResponseSink& sink) override {
-    Reply reply = next(ctx, request);
-    if (reply.end == End::Refuse) return Error{ErrorCode::Unavailable, "connection refused"};
-    if (ctx.stop.stop_requested()) return Error{ErrorCode::Cancelled, "stopped"};
-    TP_TRY(sink.on_head(reply.status, reply.headers));
-    for (const std::string& chunk : reply.chunks) TP_TRY(sink.on_bytes(chunk));
-    if (reply.end == End::Hold) {
-      TP_ASSIGN_OR_RETURN(reply.end, hold(ctx, sink));
-    }
-    if (reply.end == End::Cut) return Error{ErrorCode::Unavailable, "connection reset by peer"};
-    if (reply.end == End::Silence) return Error{ErrorCode::DeadlineExceeded, "deadline passed"};
-    return ok();
+    return serve(ctx, next(ctx, request), sink);
   }
 
  private:
@@ -129,9 +139,31 @@ class ScriptHttpClient final : public http::HttpClient {
     }
   };
 
+  http::Exchange run(const Context& ctx, const http::Request& request) {
+    const Reply reply = next(ctx, request);
+    const bool sent = reply.end != End::Refuse && !ctx.stop.stop_requested();
+    Collect collect;
+    if (Status ended = serve(ctx, reply, collect); !ended) return {std::move(ended).error(), sent};
+    return {std::move(collect.response), sent};
+  }
+
+  Status serve(const Context& ctx, Reply reply, http::ResponseSink& sink) {
+    if (reply.end == End::Refuse) return Error{ErrorCode::Unavailable, "connection refused"};
+    if (ctx.stop.stop_requested()) return Error{ErrorCode::Cancelled, "stopped"};
+    TP_TRY(sink.on_head(reply.status, reply.headers));
+    for (const std::string& chunk : reply.chunks) TP_TRY(sink.on_bytes(chunk));
+    if (reply.end == End::Hold) {
+      TP_ASSIGN_OR_RETURN(reply.end, hold(ctx, sink));
+    }
+    if (reply.end == End::Cut) return Error{ErrorCode::Unavailable, "connection reset by peer"};
+    if (reply.end == End::Silence) return Error{ErrorCode::DeadlineExceeded, "deadline passed"};
+    return ok();
+  }
+
   Reply next(const Context& ctx, const http::Request& request) {
     const MutexLock lock{m_};
     targets_.push_back(request.target);
+    requests_.push_back(request);
     deadline_ = ctx.deadline;
     changed_.wait(m_, ctx.stop, [this]() TP_REQUIRES(m_) { return !steps_.empty(); });
     if (steps_.empty()) return {};
@@ -185,6 +217,7 @@ class ScriptHttpClient final : public http::HttpClient {
   CondVar changed_;
   std::deque<Step> steps_ TP_GUARDED_BY(m_);
   std::vector<std::string> targets_ TP_GUARDED_BY(m_);
+  std::vector<http::Request> requests_ TP_GUARDED_BY(m_);
   std::vector<std::string> problems_ TP_GUARDED_BY(m_);
   SteadyTime deadline_ TP_GUARDED_BY(m_){};
   std::string pushed_ TP_GUARDED_BY(m_);
@@ -192,6 +225,7 @@ class ScriptHttpClient final : public http::HttpClient {
   bool held_ TP_GUARDED_BY(m_) = false;
   bool let_go_ TP_GUARDED_BY(m_) = false;
   End how_ TP_GUARDED_BY(m_) = End::Close;
+  std::vector<std::jthread> started_ TP_GUARDED_BY(m_);  // last: stopped and joined first
 };
 
 }  // namespace tp::test

@@ -33,6 +33,10 @@ class Api final : public http::HttpClient {
     return answer(request);
   }
 
+  void start(const Context& ctx, http::Request request, std::function<void(http::Exchange)> done) override {
+    done({send(ctx, request), true});
+  }
+
   [[nodiscard]] Status stream(const Context& /*ctx*/,
                               const http::Request& /*request*/,
                               http::ResponseSink& /*sink*/) override {

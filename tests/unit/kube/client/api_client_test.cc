@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,10 @@ class FakeServer final : public http::HttpClient {
     } collect;
     TP_TRY(stream(ctx, request, collect));
     return std::move(collect.response);
+  }
+
+  void start(const Context& ctx, http::Request request, std::function<void(http::Exchange)> done) override {
+    done({send(ctx, request), true});
   }
 
   Status stream(const Context& /*ctx*/, const http::Request& request, http::ResponseSink& sink) override {
