@@ -1,16 +1,14 @@
 #include <array>
-#include <csignal>
 #include <cstdio>
 #include <span>
-#include <stop_token>
 #include <string>
 #include <string_view>
-#include <thread>
 
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/env.h"
+#include "base/signals.h"
 #include "http_cpprest/client.h"
 #include "log/log.h"
 #include "provisioner/app/app.h"
@@ -47,43 +45,6 @@ int complain(const Error& error, int code) {
   return code;
 }
 
-// SIGINT and SIGTERM arrive here and nowhere else: they are blocked in every other thread, because this is
-// called before any is started.
-class Signals {
- public:
-  Signals() {
-    sigemptyset(&set_);
-    for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaddset(&set_, signal);
-    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
-    std::signal(SIGPIPE,
-                SIG_IGN);  // NOLINT(cert-err33-c): a write to a closed socket is reported where it happens
-    thread_ = std::jthread{[this](const std::stop_token& /*never requested*/) { wait(); }};
-  }
-
-  // SIGUSR1 wakes the thread so that it can be joined.
-  ~Signals() {
-    pthread_kill(thread_.native_handle(), SIGUSR1);
-    thread_.join();
-  }
-
-  Signals(const Signals&) = delete;
-  Signals& operator=(const Signals&) = delete;
-
-  [[nodiscard]] std::stop_token stop() const { return source_.get_token(); }
-
- private:
-  void wait() {
-    for (int signal = 0; signal != SIGUSR1;) {
-      sigwait(&set_, &signal);
-      if (signal != SIGUSR1) source_.request_stop();
-    }
-  }
-
-  sigset_t set_{};
-  std::stop_source source_;
-  std::jthread thread_;
-};
-
 int run(std::span<const char* const> args) {
   tp::provisioner::RunOptions options;
   const tp::options::Table table = tp::provisioner::run_table(options);
@@ -93,7 +54,7 @@ int run(std::span<const char* const> args) {
     print(stdout, table.help());
     return kDone;
   }
-  const Signals signals;
+  const tp::Signals signals;
   if (const auto sized = tp::http::init_client_threads(kClientThreads); !sized)
     return complain(sized.error(), kFailed);
   const tp::SystemClock clock;
