@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -68,5 +70,7 @@ struct ViewDetails {
 };
 
 using Interpretation = std::variant<Ignore, RunRequest, Feedback, ViewDetails>;
+
+[[nodiscard]] inline Interpretation ignore(std::string_view reason) { return Ignore{std::string{reason}}; }
 
 }  // namespace tp::gateway
