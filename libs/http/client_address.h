@@ -32,11 +32,11 @@ class Network {
   std::size_t bits_ = 128;  // of the prefix
 };
 
-// The address of the client that a request is from. It is `peer`, the other end of the connection, unless that
-// is one of `trusted`: then X-Forwarded-For is read from its end, which the last proxy wrote, for as long as
-// the addresses are of trusted proxies. The first other one is the client, and so is the last good one before
-// something that is no address. What stands further left was written by the client itself and is not looked
-// at. An address may have a port (192.0.2.1:8080, [2001:db8::1]:8080); it is dropped. Pure.
+// The address of the client that a request is from. It is `peer`, the other end of the connection, unless
+// that is one of `trusted`: then X-Forwarded-For is read from its end, which the last proxy wrote, for as
+// long as the addresses are of trusted proxies. The first other one is the client, and so is the last good
+// one before something that is no address. What stands further left was written by the client itself and is
+// not looked at. An address may have a port (192.0.2.1:8080, [2001:db8::1]:8080); it is dropped. Pure.
 [[nodiscard]] std::string client_address(std::string_view peer,
                                          const Headers& headers,
                                          const std::vector<Network>& trusted);

@@ -21,11 +21,15 @@ struct ServerLimits {
   std::chrono::milliseconds request_deadline{60'000};  // from the first byte to the last byte of the answer
   std::chrono::milliseconds idle_timeout{75'000};      // a kept-alive connection without a request
   std::size_t connections = 1024;                      // in all; one more is answered 503 and closed
-  std::size_t connections_per_peer = 0;                // from one address; 0: no limit of its own
+  std::size_t connections_per_peer = 0;                // from one address, likewise; 0: no limit of its own
   std::size_t handlers = 4;                            // threads that run handlers
-  std::size_t io_threads = 1;                          // each with an io_context and connections of its own
-  // Bodies that are being read or handled, of all connections together. A request whose announced length (or
-  // next chunk) does not fit is answered 503 with Retry-After, before its body is read. 0: no limit.
+  std::size_t io_threads = 1;                          // each with connections of its own
+  // Bodies that are being read or handled, of all connections together, until their answers are sent. 0: no
+  // limit. A request whose announced length does not fit is answered 503 with Retry-After before its body is
+  // read, and so is one whose next bytes do not fit when they come. Only bytes that have come are counted: if
+  // announcements were, a few peers that send nothing could hold it all until the request's deadline. So a
+  // large body may be let in and refused later; bodies over 64 KiB can use three quarters, and leave the rest
+  // to small ones. It should be well above the largest body_bytes.
   std::size_t bytes_in_flight = 0;
 };
 
@@ -38,7 +42,8 @@ struct ServerRequest : Request {
 using Handler = std::function<Response(const ServerRequest&)>;
 
 // Sends the answer of one request: called once, on any thread, at any time before the request's deadline.
-// Dropped without a call it answers 500. After the connection has gone a call does nothing.
+// Dropped without a call it answers 500. After the connection or the server has gone a call does nothing. A
+// call is cheap and does not block; a Responder is used by one thread at a time.
 class Responder {
  public:
   explicit Responder(std::function<void(Response)> send) : send_(std::move(send)) {}

@@ -1,12 +1,20 @@
 #include "http_beast/server.h"
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <deque>
 #include <exception>
+#include <limits>
+#include <optional>
+#include <stop_token>
 #include <system_error>
+#include <thread>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -15,9 +23,11 @@
 #include <pthread.h>
 
 #include "base/clock.h"
-#include "base/mutex.h"
+#include "http_beast/budget.h"
+#include "http_beast/connections.h"
 #include "http_beast/handler_pool.h"
 #include "http_beast/listen.h"
+#include "http_beast/mailbox.h"
 #include "http_beast/session.h"
 
 namespace tp::http {
@@ -25,9 +35,6 @@ namespace {
 
 namespace net = boost::asio;
 using net::ip::tcp;
-
-// Connections above the limit that may be told so at the same time; beyond, they are closed without a word.
-constexpr std::size_t kTurnedAway = 64;
 
 // Connections accepted before other events get their turn.
 constexpr int kAcceptBatch = 64;
@@ -44,21 +51,28 @@ class Server::Impl {
       : routes_(std::move(routes)),
         limits_(limits),
         log_(std::move(log)),
-        acceptor_(io_),
-        accept_pause_(io_),
-        context_{
-            io_, routes_, limits_, clock_, log_, handlers_, [this](Session& session) { on_change(session); }},
+        connections_(limits_.connections, limits_.connections_per_peer),
+        budget_(limits_.bytes_in_flight),
+        loops_(std::max<std::size_t>(limits_.io_threads, 1)),
+        acceptor_(loops_.front().io),
+        accept_pause_(loops_.front().io),
         handlers_(limits_.handlers) {
     acceptor_.assign(tcp::v6(), listener.get());  // the family matters only to calls that we do not make
     static_cast<void>(listener.release());
     port_ = acceptor_.local_endpoint().port();
+    for (Loop& loop : loops_) {
+      loop.context.emplace(SessionContext{loop.io, routes_, limits_, clock_, log_, handlers_, budget_, busy_,
+                                          loop.mailbox,
+                                          [this, &loop](Session& session) { on_change(loop, session); }});
+    }
     await_connections();
-    thread_ = std::jthread{[this] { run(); }};
+    threads_.reserve(loops_.size());
+    for (Loop& loop : loops_)
+      threads_.emplace_back([this, &loop](const std::stop_token& stop) { run(loop, stop); });
   }
 
   ~Impl() {
-    io_.stop();
-    thread_.join();
+    for (Loop& loop : loops_) loop.mailbox->close();
   }
 
   Impl(const Impl&) = delete;
@@ -67,20 +81,26 @@ class Server::Impl {
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
 
   [[nodiscard]] Status drain(const Context& ctx) {
-    net::post(io_, [this] { begin_drain(); });
-    const MutexLock lock{m_};
-    if (drained_.wait_until(m_, ctx.stop, ctx.deadline, [this]() TP_REQUIRES(m_) { return is_drained_; }))
-      return ok();
-    if (ctx.stop.stop_requested()) return Error{ErrorCode::Cancelled, "drain of the HTTP server was stopped"};
-    return Error{ErrorCode::DeadlineExceeded, "HTTP requests were still in flight at the drain's deadline"};
+    net::post(loops_.front().io, [this] { stop_accepting(); });
+    for (Loop& loop : loops_) net::post(loop.io, [this, &loop] { begin_drain(loop); });
+    return connections_.await_none(ctx);
   }
 
  private:
-  void run() {
+  // An I/O thread's own. The first one accepts for all.
+  struct Loop {
+    net::io_context io{1};
+    std::shared_ptr<Mailbox> mailbox = std::make_shared<Mailbox>(io);
+    std::optional<SessionContext> context;  // set before the threads start
+    std::unordered_set<std::shared_ptr<Session>> sessions;
+  };
+
+  void run(Loop& loop, const std::stop_token& stop) {
     ::pthread_setname_np(::pthread_self(), "http-io");
+    const std::stop_callback stopper{stop, [&loop] { loop.io.stop(); }};
     try {
-      const auto work = net::make_work_guard(io_);  // lives on after a drain, until the destructor
-      io_.run();
+      const auto work = net::make_work_guard(loop.io);  // lives on after a drain, until the destructor
+      loop.io.run();
     } catch (const std::exception& e) {
       // Everything here uses error codes, so this is a lack of memory or our bug: a server that no longer
       // answers is worse than a restart.
@@ -91,18 +111,27 @@ class Server::Impl {
 
   void await_connections() {
     acceptor_.async_wait(tcp::acceptor::wait_read, [this](const boost::system::error_code& error) {
-      if (!error) accept();
+      if (error || !acceptor_.is_open()) return;
+      if (const int lasting = accept(kAcceptBatch); lasting != 0) return pause_accepting(lasting);
+      await_connections();
     });
   }
 
-  void accept() {
-    for (int i = 0; i < kAcceptBatch && acceptor_.is_open(); ++i) {
+  // Takes at most so many of the connections that wait. The errno of an error that will last, or 0.
+  [[nodiscard]] int accept(int most) {
+    for (int i = 0; i < most; ++i) {
       Accepted accepted = accept_from(acceptor_.native_handle());
-      if (accepted.error != 0) return pause_accepting(accepted.error);
+      if (accepted.error != 0) return accepted.error;
       if (accepted.socket.get() < 0) break;
-      welcome(std::move(accepted));
+      const auto welcome = connections_.enter(accepted.peer);
+      if (welcome == Connections::Welcome::Dropped) continue;
+      // In turn: connections are kept for long, so their number is what balances the threads.
+      Loop& loop = loops_[next_loop_++ % loops_.size()];
+      net::dispatch(loop.io, [this, &loop, welcome, accepted = std::move(accepted)]() mutable {
+        serve(loop, std::move(accepted), welcome);
+      });
     }
-    await_connections();
+    return 0;
   }
 
   void pause_accepting(int error) {
@@ -113,54 +142,59 @@ class Server::Impl {
     });
   }
 
-  void welcome(Accepted accepted) {
-    if (sessions_.size() - served_ >= kTurnedAway) return;
-    tcp::socket socket{io_};
+  void serve(Loop& loop, Accepted accepted, Connections::Welcome welcome) {
+    tcp::socket socket{loop.io};
     boost::system::error_code error;
     socket.assign(tcp::v6(), accepted.socket.get(), error);
-    if (error) return pause_accepting(error.value());
-    static_cast<void>(accepted.socket.release());
-    const bool full = served_ >= limits_.connections;
-    auto session = std::make_shared<Session>(context_, std::move(socket), std::move(accepted.peer));
-    sessions_.insert(session);
-    if (full) return session->turn_away();
-    ++served_;
-    session->serve();
+    if (!error) {
+      static_cast<void>(accepted.socket.release());
+      socket.non_blocking(true, error);
+    }
+    if (error) {
+      log_.warn("cannot serve a connection", {{"error", error.message()}});
+      return connections_.leave(accepted.peer, welcome);
+    }
+    const auto session =
+        std::make_shared<Session>(*loop.context, std::move(socket), std::move(accepted.peer), welcome);
+    loop.sessions.insert(session);
+    session->start();
   }
 
-  void begin_drain() {
-    if (context_.draining) return;
-    context_.draining = true;
+  void on_change(Loop& loop, Session& session) {
+    if (session.closed()) {
+      connections_.leave(session.peer(), session.welcome());
+      loop.sessions.erase(session.shared_from_this());
+    }
+    if (loop.context->drain == Drain::Answering) continue_drain();
+  }
+
+  void stop_accepting() {
+    if (!acceptor_.is_open()) return;
+    // Closing the listener resets connections that wait in its backlog, whose peers may have sent requests.
+    static_cast<void>(accept(std::numeric_limits<int>::max()));
     boost::system::error_code ignored;  // a listener cannot fail to close in a way that leaves it open
     acceptor_.close(ignored);
     accept_pause_.cancel();
+    connections_.close();
+  }
+
+  void begin_drain(Loop& loop) {
+    if (loop.context->drain != Drain::No) return;
+    loop.context->drain = Drain::Answering;
     continue_drain();
   }
 
-  void on_change(Session& session) {
-    if (session.closed() && sessions_.erase(session.shared_from_this()) > 0 && !session.turned_away())
-      --served_;
-    if (context_.draining) continue_drain();
-  }
-
-  // Idle connections are closed last, once nothing is in flight: until then a request may still arrive on
-  // them, and is answered.
+  // Idle connections are closed last, once nothing is in flight on any thread: until then a request may still
+  // arrive on them, and is answered. Whichever thread ends the last request, or begins to drain after it,
+  // comes here.
   void continue_drain() {
-    if (closing_idle_) return;  // called back by the loop below
-    const std::vector<std::shared_ptr<Session>> sessions{sessions_.begin(),
-                                                         sessions_.end()};  // closing changes the set
-    for (const auto& session : sessions) {
-      if (session->busy()) return;
+    if (busy_ > 0) return;
+    for (Loop& loop : loops_) {
+      net::post(loop.io, [&loop] {
+        if (std::exchange(loop.context->drain, Drain::ClosingIdle) == Drain::ClosingIdle) return;
+        for (const auto& session : loop.sessions) session->close_when_quiet();
+      });
     }
-    closing_idle_ = true;
-    for (const auto& session : sessions) session->close_if_idle();
-    closing_idle_ = false;
-    if (!sessions_.empty()) return;
-    {
-      const MutexLock lock{m_};
-      is_drained_ = true;
-    }
-    drained_.notify_all();
   }
 
   // Constant after construction; the port after it too.
@@ -170,22 +204,19 @@ class Server::Impl {
   const log::Logger log_;
   std::uint16_t port_ = 0;
 
-  Mutex m_;
-  CondVar drained_;
-  bool is_drained_ TP_GUARDED_BY(m_) = false;
+  // Of all threads.
+  Connections connections_;
+  ByteBudget budget_;
+  std::atomic<std::size_t> busy_{0};
 
-  // Of the I/O thread.
-  net::io_context io_{1};
+  std::deque<Loop> loops_;  // each of its own thread; that of the first has what stands next, too
   tcp::acceptor acceptor_;
   net::steady_timer accept_pause_;
-  SessionContext context_;
-  std::unordered_set<std::shared_ptr<Session>> sessions_;
-  std::size_t served_ = 0;  // of sessions_, those that were not turned away
-  bool closing_idle_ = false;
+  std::size_t next_loop_ = 0;
 
-  // Threads. Both use what stands above.
+  // Threads. All use what stands above.
   HandlerPool handlers_;
-  std::jthread thread_;
+  std::vector<std::jthread> threads_;
 };
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdio>
 #include <optional>
+#include <utility>
 
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/status.hpp>
@@ -18,6 +19,13 @@ bool same(std::string_view a, std::string_view b) {
 
 bool is_digits(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// RFC 9110, 5.6.2.
+bool is_token_char(char c) {
+  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         kMarks.find(c) != std::string_view::npos;
 }
 
 // RFC 9112, 6.3 gives rules for messages that are framed in several ways; proxies disagree on them, so we
@@ -40,43 +48,97 @@ std::optional<Refusal> judge_framing(const Head& head) {
   return std::nullopt;
 }
 
+// RFC 9110, 15.5.16. We decode nothing, so that a small body cannot become a large one.
+bool is_encoded(const Headers& headers) {
+  return std::any_of(headers.begin(), headers.end(), [](const Headers::Field& field) {
+    return same(field.first, "Content-Encoding") && !same(field.second, "identity");
+  });
+}
+
 bool serves(const Route& route, std::string_view method) {
   return to_string(route.method) == method || (route.method == Method::Get && method == "HEAD");
 }
 
-}  // namespace
+// Cuts the first segment, with the slash before it, off `path`.
+std::string_view take_segment(std::string_view& path) {
+  const std::string_view segment = path.substr(0, path.find('/', 1));
+  path.remove_prefix(segment.size());
+  return segment;
+}
 
-std::variant<const Route*, Refusal> judge(const Head& head, const Routes& routes) {
-  if (auto refusal = judge_framing(head)) return *std::move(refusal);
-  if (!head.target.starts_with('/')) return Refusal{400, "the target must be a path"};
-  if (const auto expect = head.headers.find("Expect"); expect && !same(*expect, "100-continue")) {
-    return Refusal{417, "only 100-continue can be expected"};
+bool has_parameter(std::string_view pattern) { return pattern.find("/{") != std::string_view::npos; }
+
+bool matches(std::string_view pattern, std::string_view path) {
+  while (!pattern.empty() && !path.empty()) {
+    const std::string_view expected = take_segment(pattern);
+    const std::string_view segment = take_segment(path);
+    const bool any = expected.starts_with("/{") && expected.ends_with('}');
+    if (any ? segment.size() <= 1 : segment != expected) return false;
   }
+  return pattern.empty() && path.empty();
+}
 
+// A route, or why there is none.
+Verdict find_route(const Head& head, const Routes& routes) {
   const std::string_view path = head.target.substr(0, head.target.find('?'));
   std::string allow;
-  for (const Route& route : routes) {
-    if (route.path != path) continue;
-    if (serves(route, head.method)) return &route;
-    allow.append(allow.empty() ? "" : ", ").append(to_string(route.method));
-    if (route.method == Method::Get) allow += ", HEAD";
+  // Once for exact paths; then, unless one of them matched, for those with a parameter.
+  for (const bool exact : {true, false}) {
+    for (const Route& route : routes) {
+      if (exact ? route.path != path : !has_parameter(route.path) || !matches(route.path, path)) continue;
+      if (serves(route, head.method)) return {&route};
+      allow.append(allow.empty() ? "" : ", ").append(to_string(route.method));
+      if (route.method == Method::Get) allow += ", HEAD";
+    }
+    if (!allow.empty()) return {nullptr, Refusal{405, "method not allowed", {{"Allow", allow}}, true}};
   }
-  if (allow.empty()) return Refusal{404, "not found", {}, true};
-  return Refusal{405, "method not allowed", allow, true};
+  return {nullptr, Refusal{404, "not found", {}, true}};
+}
+
+}  // namespace
+
+Verdict judge(const Head& head, const Routes& routes) {
+  Verdict verdict = find_route(head, routes);
+  if (auto refusal = judge_framing(head)) {
+    verdict.refusal = std::move(refusal);
+  } else if (!head.target.starts_with('/')) {
+    verdict.refusal = Refusal{400, "the target must be a path"};
+  } else if (const auto expect = head.headers.find("Expect"); expect && !same(*expect, "100-continue")) {
+    verdict.refusal = Refusal{417, "only 100-continue can be expected"};
+  } else if (!verdict.refusal && is_encoded(head.headers)) {
+    verdict.refusal = Refusal{415, "the body must not be encoded", {{"Accept-Encoding", "identity"}}, true};
+  }
+  return verdict;
+}
+
+HeaderScan scan_header(std::string_view bytes, std::size_t limit) {
+  constexpr std::size_t kMaxLines = 1 + 100;  // the request line and the fields
+  // No method begins like this; a handshake of TLS does, which would leave us waiting for a line.
+  if (!bytes.empty() && !is_token_char(bytes.front())) return {0, Refusal{400, "this is not HTTP"}};
+  const std::string_view allowed = bytes.substr(0, limit);
+  std::size_t start = 0;
+  for (std::size_t line = 0; line <= kMaxLines; ++line) {
+    const std::size_t end = allowed.find('\n', start);
+    if (end == std::string_view::npos) {
+      if (bytes.size() > limit) return {0, Refusal{431, "the header is too large"}};
+      return {};
+    }
+    if (end == start || allowed[end - 1] != '\r') return {0, Refusal{400, "a line must end with CR LF"}};
+    if (end == start + 1) return {end + 1};
+    if (line > 0 && (allowed[start] == ' ' || allowed[start] == '\t'))
+      return {0, Refusal{400, "a header field must be one line"}};
+    start = end + 1;
+  }
+  return {0, Refusal{431, "too many header fields"}};
 }
 
 bool well_formed(const Headers& headers) noexcept {
-  constexpr std::string_view kTokenMarks = "!#$%&'*+-.^_`|~";
-  const auto token = [&](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           kTokenMarks.find(c) != std::string_view::npos;
-  };
   const auto visible = [](char c) {
     const auto byte = static_cast<unsigned char>(c);
     return c == '\t' || (byte >= 0x20 && byte != 0x7F);
   };
-  return std::all_of(headers.begin(), headers.end(), [&](const Headers::Field& field) {
-    return !field.first.empty() && std::all_of(field.first.begin(), field.first.end(), token) &&
+  return std::all_of(headers.begin(), headers.end(), [&visible](const Headers::Field& field) {
+    return !field.first.empty() && std::all_of(field.first.begin(), field.first.end(), is_token_char) &&
            std::all_of(field.second.begin(), field.second.end(), visible);
   });
 }
@@ -110,6 +172,8 @@ std::string to_wire(const Response& response, const Framing& framing, WallTime n
 Response plain_answer(int status, std::string_view text) {
   return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::string{text} + "\n"};
 }
+
+Refusal overloaded() { return {503, "too much in flight", {{"Retry-After", "1"}}}; }
 
 std::string to_http_date(WallTime time) {
   static constexpr std::array<const char*, 7> kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 
 #include "base/clock.h"
 #include "http/server.h"
@@ -23,13 +23,29 @@ struct Head {
 struct Refusal {
   int status = 400;
   std::string reason;               // for the body of the answer and the log; for people
-  std::string allow{};              // of a 405
+  Headers headers{};                // of the answer, such as Allow
   bool framing_is_certain = false;  // then the connection may be kept, if the request has no body
 };
 
-// The route that serves a request, or why none does. Looks at framing first: what it refuses there must not
-// be followed by another request on the same connection.
-[[nodiscard]] std::variant<const Route*, Refusal> judge(const Head& head, const Routes& routes);
+struct Verdict {
+  const Route* route = nullptr;  // that the request means, also when it is refused; none: unknown
+  std::optional<Refusal> refusal{};
+};
+
+// Looks at framing first: what is refused there must not be followed by another request on the same
+// connection.
+[[nodiscard]] Verdict judge(const Head& head, const Routes& routes);
+
+struct HeaderScan {
+  std::size_t end = 0;  // just past the empty line; 0: that has not come yet
+  std::optional<Refusal> refusal{};
+};
+
+// Looks for the end of the header that `bytes` begin with, of at most `limit` bytes and 100 fields. Refuses
+// what Beast's parser takes, or would wait for, and others read differently: a line that ends without CR, and
+// one that continues the line before it (RFC 9112, 2.2 and 5.2). The rest of the syntax is left to the
+// parser.
+[[nodiscard]] HeaderScan scan_header(std::string_view bytes, std::size_t limit);
 
 // Whether names are tokens and values have no control characters (RFC 9110, 5.1 and 5.5): else a value taken
 // from a request could split our answer in two.
@@ -45,6 +61,9 @@ struct Framing {
 [[nodiscard]] std::string to_wire(const Response& response, const Framing& framing, WallTime now);
 
 [[nodiscard]] Response plain_answer(int status, std::string_view text);
+
+// What does not fit ServerLimits::bytes_in_flight.
+[[nodiscard]] Refusal overloaded();
 
 // RFC 9110, 5.6.7: Sun, 22 Nov 2026 16:14:44 GMT
 [[nodiscard]] std::string to_http_date(WallTime time);

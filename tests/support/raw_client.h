@@ -22,13 +22,19 @@ namespace tp::test {
 // HTTP. A read that gets nothing for half a minute throws: a test fails rather than hangs. Not thread-safe.
 class RawClient {
  public:
-  explicit RawClient(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  // `from`: the address that it has itself, such as 0x7F000002 for 127.0.0.2.
+  explicit RawClient(std::uint16_t port, std::uint32_t from = INADDR_LOOPBACK)
+      : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     const auto* const generic =
         reinterpret_cast<const sockaddr*>(&address);  // NOLINT(*-reinterpret-cast): socket API
+    if (from != INADDR_LOOPBACK) {
+      address.sin_addr.s_addr = htonl(from);
+      if (::bind(fd_, generic, sizeof address) != 0) return;
+    }
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     connected_ = ::connect(fd_, generic, sizeof address) == 0;
   }
   RawClient(RawClient&& other) noexcept

@@ -1,8 +1,10 @@
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "server_fixture.h"
 
@@ -102,6 +104,81 @@ TEST_CASE("many idle connections are closed at once, and a drain of nothing is d
   for (auto& c : idle) CHECK(c.closed());
   CHECK(f.server->drain(within(30s)));
   CHECK_FALSE(RawClient{f.server->port()}.connected());
+}
+
+TEST_CASE("a drain waits for requests on every thread, and closes idle connections of all after the last") {
+  Fixture f{{.io_threads = 3}};
+  std::vector<RawClient> idle;
+  std::vector<RawClient> busy;
+  for (int i = 0; i < 9; ++i) {
+    idle.push_back(f.client());
+    idle.back().send(kGetHello);
+    REQUIRE(idle.back().read_response().ends_with("hello"));
+  }
+  std::vector<Responder> held;
+  for (int i = 0; i < 4; ++i) {
+    busy.push_back(f.client());
+    busy.back().send(request_to("/desk", "a"));
+    held.push_back(f.desk.take());
+  }
+  Drain drain{*f.server};
+  await_no_listener(*f.server);
+  while (held.size() > 1) {
+    held.back()({202, {}, ""});
+    held.pop_back();
+    const std::string response = busy[held.size()].read_response();
+    CHECK(response.starts_with("HTTP/1.1 202 "));
+    CHECK(has(response, "Connection: close\r\n"));
+    CHECK(busy[held.size()].closed());
+  }
+  for (const auto& c : idle) CHECK_FALSE(c.readable(50ms));
+  held.back()({202, {}, ""});
+  CHECK(busy[0].read_response().starts_with("HTTP/1.1 202 "));
+  for (auto& c : idle) CHECK(c.closed());
+  CHECK(drain.ok());
+}
+
+TEST_CASE("clients that stop when they are told to see no failure in a drain") {
+  for (int round = 0; round < 5; ++round) {
+    Fixture f{{.io_threads = 2}};
+    std::atomic<int> started = 0;
+    std::atomic<int> failed = 0;
+    std::vector<std::jthread> clients;
+    for (int n = 0; n < 8; ++n) {
+      clients.emplace_back([&] {
+        RawClient c{f.server->port()};
+        std::string response;
+        while (!has(response, "Connection: close\r\n")) {
+          c.send(request_to("/echo", "a"));
+          response = c.read_response();
+          if (!response.ends_with(": a")) {
+            ++failed;
+            return;
+          }
+          ++started;
+        }
+      });
+    }
+    const SystemClock clock;
+    const SteadyTime begin = clock.now();
+    while (started < 200 && clock.now() - begin < 20s) std::this_thread::yield();
+    CHECK(f.server->drain(within(30s)));
+    clients.clear();
+    CHECK(failed == 0);
+  }
+}
+
+TEST_CASE("connections that wait to be accepted when a drain begins are served") {
+  for (int round = 0; round < 20; ++round) {
+    Fixture f{{.io_threads = 2}};
+    std::vector<RawClient> waiting;
+    for (int i = 0; i < 20; ++i) {
+      waiting.push_back(f.client());
+      waiting.back().send(kGetHello);
+    }
+    CHECK(f.server->drain(within(30s)));
+    for (auto& c : waiting) CHECK(c.read_response().ends_with("hello"));
+  }
 }
 
 TEST_CASE("a drain gives up at its deadline or when told; the destructor cuts the rest") {

@@ -1,8 +1,12 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <deque>
 #include <memory>
+#include <optional>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -50,12 +54,46 @@ class Gate {
   bool open_ TP_GUARDED_BY(m_) = false;
 };
 
+// Keeps the Responders of requests until a test wants them. Thread-safe.
+class Desk {
+ public:
+  // An AsyncHandler's part.
+  void put(Responder responder) {
+    const MutexLock lock{m_};
+    waiting_.push_back(std::move(responder));
+    changed_.notify_all();
+  }
+  // The next one, when it has come.
+  [[nodiscard]] Responder take() {
+    const MutexLock lock{m_};
+    changed_.wait(m_, {}, [this]() TP_REQUIRES(m_) { return !waiting_.empty(); });
+    Responder first = std::move(waiting_.front());
+    waiting_.pop_front();
+    return first;
+  }
+  // None when stop is requested first.
+  [[nodiscard]] std::optional<Responder> take(const std::stop_token& stop) {
+    const MutexLock lock{m_};
+    if (!changed_.wait(m_, stop, [this]() TP_REQUIRES(m_) { return !waiting_.empty(); })) return std::nullopt;
+    std::optional<Responder> first{std::move(waiting_.front())};
+    waiting_.pop_front();
+    return first;
+  }
+
+ private:
+  Mutex m_;
+  CondVar changed_;
+  std::deque<Responder> waiting_ TP_GUARDED_BY(m_);
+};
+
 // A server with a few routes: GET /hello, POST /echo (answers method, target, peer, headers "X-*" and body),
-// GET /wait (at the gate), GET /throw, GET /split.
+// GET /wait (at the gate), GET /throw, GET /split, POST /desk (its Responder goes to the desk), and `more`.
 class Fixture {
  public:
-  explicit Fixture(const ServerLimits& limits = {}) {
-    auto started = Server::start("127.0.0.1:0", routes(), limits, log::Logger{sink_, "http"});
+  explicit Fixture(const ServerLimits& limits = {}, const Routes& more = {}) {
+    Routes all = routes();
+    all.insert(all.end(), more.begin(), more.end());
+    auto started = Server::start("127.0.0.1:0", std::move(all), limits, log::Logger{sink_, "http"});
     REQUIRE(started);
     server = *std::move(started);
   }
@@ -80,6 +118,7 @@ class Fixture {
   }
 
   Gate gate;
+  Desk desk;
   std::unique_ptr<Server> server;
 
  private:
@@ -110,7 +149,10 @@ class Fixture {
             {Method::Put, "/echo", echo},
             {Method::Get, "/wait", wait},
             {Method::Get, "/throw", fail},
-            {Method::Get, "/split", split}};
+            {Method::Get, "/split", split},
+            {.method = Method::Post,
+             .path = "/desk",
+             .async_handler = [this](ServerRequest, Responder respond) { desk.put(std::move(respond)); }}};
   }
 
   SystemClock clock_;
@@ -120,6 +162,15 @@ class Fixture {
 
 inline bool has(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
+}
+
+// The head of a request with a body of that many bytes.
+inline std::string head_of(std::string_view path, std::size_t size) {
+  return "POST " + std::string{path} + " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(size) +
+         "\r\n\r\n";
+}
+inline std::string request_to(std::string_view path, std::string_view body) {
+  return head_of(path, body.size()) + std::string{body};
 }
 
 inline constexpr std::string_view kGetHello = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n";

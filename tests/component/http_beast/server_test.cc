@@ -146,12 +146,20 @@ TEST_CASE("what can be read in two ways is refused and the connection closed") {
       {post("Transfer-Encoding: chunked, chunked\r\n", "0\r\n\r\n") + smuggled, "501"},
       {post("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", "0\r\n\r\n") + smuggled, "400"},
       {post("Transfer-Encoding: chunked\r\n", "zz\r\nabc\r\n0\r\n\r\n") + smuggled, "400"},
+      {post("Transfer-Encoding: chunked\r\n", "-3\r\nabc\r\n0\r\n\r\n") + smuggled, "400"},
+      {post("Transfer-Encoding: chunked\r\n", "0x3\r\nabc\r\n0\r\n\r\n") + smuggled, "400"},
+      {post("Transfer-Encoding: chunked\r\n", "3\nabc\r\n0\r\n\r\n") + smuggled, "400"},
       {post("Transfer-Encoding: chunked\r\n", "3\r\nabcd\r\n0\r\n\r\n") + smuggled, "400"},
       {post("Host: y\r\n", "") + smuggled, "400"},
       {"GET /hello HTTP/1.1\r\n\r\n" + smuggled, "400"},
-      {"GET /hello HTTP/1.1\nHost: x\n\n", "505"},  // lines end with CRLF, so this is no version
+      {"GET /hello HTTP/1.1\nHost: x\n\n", "400"},  // lines end with CRLF
       {"GET /hello HTTP/1.1\r\nHost: x\n\r\n", "400"},
       {"GET /hello HTTP/1.1\r\nHost : x\r\n\r\n" + smuggled, "400"},
+      {"GET /hello HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\n\r\n" + smuggled, "400"},  // folded
+      {"GET /hello HTTP/1.1\r\n Host: x\r\n\r\n" + smuggled, "400"},
+      {"GET /hello HTTP/1.1\r\nHost: x\r\nX: a\rb\r\n\r\n" + smuggled, "400"},
+      {std::string{"GET /hello HTTP/1.1\r\nHost: x\r\nX: a\0b\r\n\r\n", 40} + smuggled, "400"},
+      {"GET /hello HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n" + smuggled, "400"},
       {"GET  /hello HTTP/1.1\r\nHost: x\r\n\r\n" + smuggled, "400"},
       {"GET http://x/hello HTTP/1.1\r\nHost: x\r\n\r\n" + smuggled, "400"},
       {"GET /hello HTTP/2.0\r\nHost: x\r\n\r\n" + smuggled, "505"},

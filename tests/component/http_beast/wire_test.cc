@@ -2,7 +2,7 @@
 
 #include <chrono>
 #include <string>
-#include <variant>
+#include <string_view>
 
 #include "support/catch.h"
 
@@ -21,9 +21,9 @@ const Routes& routes() {
 
 // The status of the refusal, or 200.
 int verdict(std::string_view method, std::string_view target, const Headers& headers, bool http_1_1 = true) {
-  const auto v = judge({method, target, headers, http_1_1}, routes());
-  const auto* const refusal = std::get_if<Refusal>(&v);
-  return refusal == nullptr ? 200 : refusal->status;
+  const Verdict v = judge({method, target, headers, http_1_1}, routes());
+  if (!v.refusal) REQUIRE(v.route != nullptr);
+  return v.refusal ? v.refusal->status : 200;
 }
 
 TEST_CASE("a date is the one form that HTTP wants") {
@@ -44,8 +44,91 @@ TEST_CASE("routes match path and method, the query aside") {
   CHECK(verdict("HEAD", "/b", host) == 405);
   CHECK(verdict("BREW", "/b", host) == 405);
   CHECK(verdict("get", "/a", host) == 405);  // methods have a case
-  const auto v = judge({"DELETE", "/a", host, true}, routes());
-  CHECK(std::get<Refusal>(v).allow == "GET, HEAD, POST");
+  const Verdict v = judge({"DELETE", "/a", host, true}, routes());
+  CHECK(v.refusal->headers.find("Allow") == "GET, HEAD, POST");
+}
+
+TEST_CASE("a parameter matches one segment that is not empty, and an exact path wins over it") {
+  const Routes routes{{Method::Get, "/hooks/{a}", handler},
+                      {Method::Get, "/hooks/own", handler},
+                      {Method::Get, "/hooks/{a}/log", handler},
+                      {Method::Get, "/{a}/{b}/last", handler},
+                      {Method::Post, "/hooks/{a}", handler}};
+  const Headers host{{"Host", "x"}};
+  const auto route_of = [&](std::string_view method, std::string_view target) -> std::string {
+    const Verdict v = judge({method, target, host, true}, routes);
+    return v.refusal ? std::to_string(v.refusal->status) : v.route->path;
+  };
+  CHECK(route_of("GET", "/hooks/one") == "/hooks/{a}");
+  CHECK(route_of("GET", "/hooks/one?a=/b/c") == "/hooks/{a}");
+  CHECK(route_of("POST", "/hooks/one") == "/hooks/{a}");
+  CHECK(route_of("GET", "/hooks/own") == "/hooks/own");
+  CHECK(route_of("POST", "/hooks/own") == "405");  // its method is not what makes a path exact
+  CHECK(route_of("GET", "/hooks/one/log") == "/hooks/{a}/log");
+  CHECK(route_of("GET", "/x/y/last") == "/{a}/{b}/last");
+  CHECK(route_of("GET", "/hooks/%2f%2F..%00") == "/hooks/{a}");  // as it came: never decoded
+  CHECK(route_of("GET", "/hooks/a%2flog") == "/hooks/{a}");
+  for (const auto* const nowhere : {"/hooks", "/hooks/", "/hooks//", "//one", "/hooks/one/", "/hooks//log",
+                                    "/hooks/one/log/", "/hooks/one/two", "//", "/", "/Hooks/one"}) {
+    CAPTURE(nowhere);
+    CHECK(route_of("GET", nowhere) == "404");
+  }
+  CHECK(judge({"PUT", "/hooks/one", host, true}, routes).refusal->headers.find("Allow") == "GET, HEAD, POST");
+}
+
+TEST_CASE("a refusal knows the route it is for, whatever comes first") {
+  const Headers framed_twice{{"Host", "x"}, {"Content-Length", "1"}, {"Content-Length", "1"}};
+  const Verdict v = judge({"POST", "/a", framed_twice, true}, routes());
+  CHECK(v.refusal->status == 400);
+  CHECK(v.route == &routes()[1]);
+  CHECK(judge({"POST", "/nowhere", framed_twice, true}, routes()).refusal->status == 400);
+}
+
+TEST_CASE("a body may only be encoded as it is") {
+  const auto coded = [](Headers headers) {
+    headers.add("Host", "x");
+    return verdict("POST", "/a", headers);
+  };
+  CHECK(coded({{"Content-Encoding", "identity"}}) == 200);
+  CHECK(coded({{"content-encoding", "Identity"}}) == 200);
+  for (const auto* const coding : {"gzip", "x-gzip", "deflate", "br", "zstd", "identity, gzip", ""}) {
+    CAPTURE(coding);
+    CHECK(coded({{"Content-Encoding", coding}}) == 415);
+  }
+  CHECK(coded({{"Content-Encoding", "identity"}, {"Content-Encoding", "gzip"}}) == 415);
+}
+
+TEST_CASE("the end of a header is found, or why there is none to wait for") {
+  const auto scan = [](std::string_view bytes) {
+    const HeaderScan s = scan_header(bytes, 100);
+    return s.refusal ? -s.refusal->status : static_cast<int>(s.end);
+  };
+  CHECK(scan("") == 0);
+  CHECK(scan("GET / HTTP/1.1\r\nA: b\r\n\r") == 0);
+  CHECK(scan("GET / HTTP/1.1\r\nA: b\r\n\r\nbody") == 24);
+  CHECK(scan("GET / HTTP/1.1\n") == -400);
+  CHECK(scan("GET / HTTP/1.1\r\nA: b\nC: d\r\n\r\n") == -400);
+  CHECK(scan("GET / HTTP/1.1\r\n\n") == -400);
+  CHECK(scan("\n") == -400);
+  CHECK(scan("\r\n") == -400);
+  CHECK(scan("\x16\x03\x01") == -400);
+  CHECK(scan("GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n") == -400);
+  CHECK(scan("GET / HTTP/1.1\r\nA: b\r\n\tc\r\n\r\n") == -400);
+  CHECK(scan("GET / HTTP/1.1\r\n A: b\r\n\r\n") == -400);
+  CHECK(scan(std::string(100, 'a')) == 0);
+  CHECK(scan(std::string(101, 'a')) == -431);
+  CHECK(scan(std::string(96, 'a') + "\r\n\r\n") == 100);
+  CHECK(scan(std::string(97, 'a') + "\r\n\r\n") == -431);
+
+  const auto with_fields = [](int n) {
+    std::string bytes = "GET / HTTP/1.1\r\n";
+    for (int i = 0; i < n; ++i) bytes += "A:\r\n";
+    return bytes;
+  };
+  const auto status = [](const HeaderScan& s) { return s.refusal ? s.refusal->status : 0; };
+  CHECK(scan_header(with_fields(100) + "\r\n", 16384).end == 16 + 400 + 2);
+  CHECK(status(scan_header(with_fields(101), 16384)) == 431);
+  CHECK(status(scan_header(with_fields(101) + "\r\n", 16384)) == 431);
 }
 
 TEST_CASE("only one way to frame a request is accepted") {
