@@ -34,7 +34,8 @@ std::string without_driver(const std::string& conninfo) {
 
 // By the classes of PostgreSQL's appendix A, "Error Codes".
 ErrorCode code_of(std::string_view sqlstate) {
-  if (sqlstate == "40001" || sqlstate == "40P01") return ErrorCode::Conflict;
+  // 55P03: lock_timeout passed.
+  if (sqlstate == "40001" || sqlstate == "40P01" || sqlstate == "55P03") return ErrorCode::Conflict;
   if (sqlstate == "23505") return ErrorCode::AlreadyExists;
   if (sqlstate == "42501") return ErrorCode::PermissionDenied;
   if (sqlstate == "42P01" || sqlstate == "42703" || sqlstate == "3F000" || sqlstate == "42883")
@@ -105,6 +106,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const Context& ctx,
     // Without a server's answer this is about the text of `conninfo`, and libpq quotes parts of it.
     return Error{ErrorCode::InvalidArgument, "the database address is not one that libpq understands"};
   }
+  const std::stop_callback on_stop{ctx.stop, [&made] { made->interrupt(); }};
   for (PostgresPollingStatusType state = PGRES_POLLING_WRITING; state != PGRES_POLLING_OK;
        state = PQconnectPoll(pg)) {
     if (state == PGRES_POLLING_FAILED) {
@@ -129,15 +131,23 @@ Result<Rows> Connection::execute(const Context& ctx, const std::string& sql, con
   if (!usable()) return Error{ErrorCode::Unavailable, "the database connection is lost"};
   std::uint64_t earlier = 0;  // a stop request of an earlier call's context
   static_cast<void>(::read(wake_, &earlier, sizeof earlier));
-  const std::stop_callback on_stop{ctx.stop, [this] {
-                                     const std::uint64_t one = 1;
-                                     // A full counter is as good as a written one.
-                                     static_cast<void>(::write(wake_, &one, sizeof one));
-                                   }};
+  const std::stop_callback on_stop{ctx.stop, [this] { interrupt(); }};
   Status sent = send(ctx, sql, params);
   if (sent) return receive(ctx);
   abandoned_ = true;
   return std::move(sent).error();
+}
+
+bool Connection::alive() const noexcept {
+  if (!usable()) return false;
+  // Between statements the server only speaks to say that it goes.
+  pollfd socket{PQsocket(pg_.get()), POLLIN, 0};
+  return ::poll(&socket, 1, 0) == 0;
+}
+
+void Connection::interrupt() const noexcept {
+  const std::uint64_t one = 1;
+  static_cast<void>(::write(wake_, &one, sizeof one));  // a full counter is as good as a written one
 }
 
 Status Connection::wait(const Context& ctx, short events) {

@@ -62,6 +62,9 @@ class Connection {
 
   // False once the connection broke or a statement was given up: it must not be used again.
   [[nodiscard]] bool usable() const noexcept;
+  // Whether it is usable and, as far as can be known without asking, the server still holds it too: one that
+  // was restarted meanwhile has closed it. For connections that were kept; not inside a transaction.
+  [[nodiscard]] bool alive() const noexcept;
 
  private:
   struct Finish {
@@ -70,6 +73,8 @@ class Connection {
   Connection(pg_conn* connection, const Clock& clock, int wake)
       : pg_(connection), clock_(clock), wake_(wake) {}
 
+  // Ends a wait(), from any thread.
+  void interrupt() const noexcept;
   // Waits until the socket is ready for `events` of poll(2).
   [[nodiscard]] Status wait(const Context& ctx, short events);
   [[nodiscard]] Status send(const Context& ctx, const std::string& sql, const Params& params);

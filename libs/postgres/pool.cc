@@ -17,8 +17,8 @@ Result<Pool::Lease> Pool::acquire(const Context& ctx) {
       return Error{ErrorCode::ResourceExhausted, "no database connection became free in time"};
     }
     --free_;
-    if (!idle_.empty()) {
-      connection = std::move(idle_.back());
+    while (!idle_.empty() && !connection) {
+      if (idle_.back()->alive()) connection = std::move(idle_.back());
       idle_.pop_back();
     }
   }

@@ -33,6 +33,7 @@ class Pool {
       if (connection_) pool_->give_back(std::move(connection_));
     }
 
+    Connection& operator*() const noexcept { return *connection_; }
     Connection* operator->() const noexcept { return connection_.get(); }
 
    private:
