@@ -1,0 +1,84 @@
+#include "gateway/platform/remote.h"
+
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "json/parse.h"
+
+namespace tp::gateway {
+namespace {
+
+constexpr int kClientErrors = 400;
+constexpr int kServerErrors = 500;
+
+ErrorCode code_of(int status) {
+  switch (status) {
+    case 401: return ErrorCode::Unauthenticated;
+    case 403: return ErrorCode::PermissionDenied;
+    case 404: return ErrorCode::NotFound;
+    case 409: return ErrorCode::Conflict;
+    case 429: return ErrorCode::ResourceExhausted;
+    default: return status >= kServerErrors ? ErrorCode::Unavailable : ErrorCode::InvalidArgument;
+  }
+}
+
+bool is_success(int status) { return status / 100 == 2; }
+
+}  // namespace
+
+Result<std::string> path_segment(std::string_view text) {
+  if (text.empty() || text == "." || text == ".." || text.find('\0') != std::string_view::npos) {
+    return Error{ErrorCode::InvalidArgument, "a name is empty, \".\", \"..\" or has a NUL"};
+  }
+  return http::escape(text);
+}
+
+http::Request json_request(http::Method method, std::string target, const nlohmann::json& body) {
+  return {method, std::move(target), {{"Content-Type", "application/json"}}, json::dump(body)};
+}
+
+Error Remote::error(ErrorCode code, const http::Request& request, std::string_view what) const {
+  const std::string path = request.target.substr(0, request.target.find('?'));
+  return {code,
+          name_ + ": " + std::string{to_string(request.method)} + " " + path + ": " + std::string{what}};
+}
+
+Result<http::Response> Remote::exchange(const Context& ctx, const http::Request& request) const {
+  auto response = client_.send(ctx.child(clock_, timeout_), request);
+  if (response) return response;
+  // The client's own text names the address.
+  switch (const ErrorCode code = response.error().code) {
+    case ErrorCode::Cancelled: return error(code, request, "stopped");
+    case ErrorCode::DeadlineExceeded: return error(code, request, "no answer in time");
+    case ErrorCode::InvalidArgument: return error(code, request, "not a valid request");
+    case ErrorCode::ResourceExhausted: return error(ErrorCode::DataLoss, request, "the answer is too large");
+    // Not Unauthenticated: that would be the verdict on our token.
+    case ErrorCode::Unauthenticated:
+      return error(ErrorCode::Unavailable, request, "its certificate is refused");
+    default: return error(ErrorCode::Unavailable, request, "no connection, or it was lost");
+  }
+}
+
+Result<nlohmann::json> Remote::judge(const http::Request& request, http::Response response) const {
+  if (!is_success(response.status)) {
+    Error failure = error(code_of(response.status), request, std::to_string(response.status));
+    if (response.status >= kClientErrors) {
+      if (const auto seconds = http::retry_after_seconds(response.headers)) {
+        failure.retry_after = std::chrono::seconds{*seconds};
+      }
+    }
+    return failure;
+  }
+  if (response.body.empty()) return nlohmann::json{};
+  auto body = json::parse(response.body);
+  if (!body) return error(ErrorCode::DataLoss, request, "the answer is not JSON");
+  return body;
+}
+
+Result<nlohmann::json> Remote::call(const Context& ctx, const http::Request& request) const {
+  TP_ASSIGN_OR_RETURN(http::Response response, exchange(ctx, request));
+  return judge(request, std::move(response));
+}
+
+}  // namespace tp::gateway
