@@ -26,7 +26,11 @@ TEST_CASE("parse gives the tree, or the same error as Document") {
     REQUIRE_FALSE(bad);
     REQUIRE_FALSE(same);
     CHECK(bad.error() == same.error());
+    CHECK_FALSE(check(text));
   }
+  CHECK(check(R"({"a":[1,"x"]})"));
+  CHECK_FALSE(check("[1e999]"));
+  CHECK_FALSE(check({"{}\0", 3}));
   const auto big = parse("[1e999]");
   REQUIRE_FALSE(big);
   CHECK(big.error().code == ErrorCode::DataLoss);
