@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::chrono::hours kHour{1};
 
-void refill(RunMeter& meter, const RunLimits& limits, WallTime now) {
+void refill(RunMeter& meter, const TeamLimits& limits, WallTime now) {
   const std::chrono::duration<double> passed = std::max(now - meter.tokens_at, WallTime::duration::zero());
   meter.tokens =
       std::min(meter.tokens + passed.count() * limits.per_second, static_cast<double>(limits.burst));
@@ -22,7 +22,7 @@ void refill(RunMeter& meter, const RunLimits& limits, WallTime now) {
 
 }  // namespace
 
-Allowance allowance(RunMeter& meter, const RunLimits& limits, int in_flight, WallTime now) {
+Allowance allowance(RunMeter& meter, const TeamLimits& limits, int in_flight, WallTime now) {
   refill(meter, limits, now);
   Allowance allowed{std::max(0, limits.in_flight - in_flight)};
   const auto cap = [&](int runs, const char* reason, WallTime again_at) {
@@ -30,8 +30,9 @@ Allowance allowance(RunMeter& meter, const RunLimits& limits, int in_flight, Wal
     allowed = {std::max(0, runs), reason, again_at};
   };
   if (limits.per_second > 0) {
-    const std::chrono::duration<double> missing{(1 - meter.tokens) / limits.per_second};
-    cap(static_cast<int>(meter.tokens), "rate", now + std::chrono::ceil<std::chrono::milliseconds>(missing));
+    const double whole = std::floor(meter.tokens);
+    const std::chrono::duration<double> missing{(whole + 1 - meter.tokens) / limits.per_second};
+    cap(static_cast<int>(whole), "rate", now + std::chrono::ceil<std::chrono::milliseconds>(missing));
   }
   if (limits.per_hour > 0) cap(limits.per_hour - meter.hour_runs, "hourly_cap", meter.hour_begun + kHour);
   return allowed;

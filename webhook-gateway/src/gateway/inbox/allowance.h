@@ -9,7 +9,7 @@
 namespace tp::gateway {
 
 // How many runs teams may start. 0 stands for no limit, but for in_flight.
-struct RunLimits {
+struct TeamLimits {
   int in_flight = 20;     // of one team at a time, over all workers
   double per_second = 1;  // of one team, as a token bucket ...
   int burst = 30;         // ... of this size
@@ -26,13 +26,13 @@ struct RunMeter {
 
 struct Allowance {
   int runs = 0;  // that may be started now
-  std::string
-      reason{};  // when a limit on starts ends it there: "rate" or "hourly_cap"; the wait is no failure
-  std::optional<WallTime> again_at{};  // when that limit allows the next one
+  // When a limit on starts ends it there: "rate" or "hourly_cap". The wait is no failure.
+  std::string reason{};
+  std::optional<WallTime> again_at{};  // when that limit allows the next one, should all `runs` be started
 };
 
 // Refills `meter` to `now` and says what it allows. Pure.
-[[nodiscard]] Allowance allowance(RunMeter& meter, const RunLimits& limits, int in_flight, WallTime now);
+[[nodiscard]] Allowance allowance(RunMeter& meter, const TeamLimits& limits, int in_flight, WallTime now);
 
 // Takes `runs` from the meter.
 void spend(RunMeter& meter, int runs) noexcept;

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "gateway/inbox/replay.h"
 #include "json/parse.h"
 #include "postgres/params.h"
 
@@ -23,7 +24,7 @@ constexpr std::array<std::string_view, 10> kStates{"received", "ready", "held", 
 #define TP_EVENT_COLUMNS                                                                                \
   "i.id, i.fence, i.source, i.endpoint, i.scope_org, i.scope_team, i.kind, i.provider_id, i.failures, " \
   "i.attempts, i.uncertain, (extract(epoch FROM i.received_at) * 1000)::bigint, "                       \
-  "(extract(epoch FROM now() - i.received_at) * 1000)::bigint, "                                        \
+  "(extract(epoch FROM now() - i.since) * 1000)::bigint, "                                              \
   "(extract(epoch FROM coalesce(i.retry_until, now()) - now()) * 1000)::bigint, p.headers, p.body"
 
 ClaimedEvent event_of(const Rows& rows, std::size_t row) {
@@ -73,16 +74,17 @@ std::vector<std::int64_t> bigints(const Items& items, F&& f) {
   return values;
 }
 
-// Makes the teams of a CTE due now (or at its `due_at`). Rows are locked in one order, so that two statements
-// that wake the same teams cannot wait for each other.
-#define TP_WAKE(cte, due)                                                                                    \
-  "woken AS (UPDATE orchestrator.team_queues q SET next_due = least(coalesce(q.next_due, w.due), w.due) "    \
-  "FROM (SELECT l.org_id, l.team_node_id, c.due FROM (SELECT org_id, team_node_id, min(" due                 \
-  ") AS due FROM " cte                                                                                       \
-  " WHERE org_id IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2) c JOIN LATERAL (SELECT org_id, team_node_id FROM " \
-  "orchestrator.team_queues t WHERE t.org_id = c.org_id AND t.team_node_id = c.team_node_id FOR UPDATE) l "  \
-  "ON true) w WHERE q.org_id = w.org_id AND q.team_node_id = w.team_node_id)"
+// Gives a turn to the teams of a CTE. Rows are locked in one order, so that two statements that wake the same
+// teams cannot wait for each other.
+#define TP_WAKE(cte)                                                                                         \
+  "woken AS (UPDATE orchestrator.team_queues q SET next_due = least(coalesce(q.next_due, now()), now()) "    \
+  "FROM (SELECT l.org_id, l.team_node_id FROM (SELECT DISTINCT org_id, team_node_id FROM " cte               \
+  " WHERE org_id IS NOT NULL ORDER BY 1, 2) c CROSS JOIN LATERAL (SELECT org_id, team_node_id FROM "         \
+  "orchestrator.team_queues t WHERE t.org_id = c.org_id AND t.team_node_id = c.team_node_id FOR UPDATE) l) " \
+  "w WHERE q.org_id = w.org_id AND q.team_node_id = w.team_node_id)"
 
+// Besides the claims of those who are gone, those of workers that are not in the table at all: a claim that
+// was slow may have come after its worker had been taken out.
 const std::string kReap =
     R"sql(
 WITH gone AS (
@@ -96,12 +98,16 @@ WITH gone AS (
     due_at = CASE WHEN i.attempt_open THEN greatest(i.attempt_ends, now()) ELSE now() END,
     uncertain = i.uncertain + i.attempt_open::int,
     attempt_open = false
-  FROM gone WHERE i.worker_id = gone.id
-  RETURNING i.id, i.attempts, i.state, i.org_id, i.team_node_id, i.due_at
-), closed AS (
-  UPDATE orchestrator.attempts a SET finished_at = now(), outcome = 'unknown', detail = 'the worker was lost'
-  FROM freed WHERE freed.state = 'unknown' AND a.event_id = freed.id AND a.n = freed.attempts AND a.finished_at IS NULL
-), )sql" TP_WAKE("freed", "due_at") " SELECT count(*) FROM freed";
+  WHERE i.worker_id IN (SELECT c.worker_id FROM (
+    SELECT DISTINCT worker_id FROM orchestrator.inbox WHERE worker_id IS NOT NULL) c
+    WHERE c.worker_id IN (SELECT id FROM gone)
+      OR NOT EXISTS (SELECT 1 FROM orchestrator.workers w WHERE w.id = c.worker_id))
+  RETURNING i.*
+), cut AS (
+  INSERT INTO orchestrator.attempts (event_id, n, started_at, agent, outcome, detail)
+  SELECT f.id, f.attempts, f.attempt_began, f.attempt_agent, 'unknown', 'the worker was lost'
+  FROM freed f JOIN orchestrator.inbox before ON before.id = f.id AND before.attempt_open
+), )sql" TP_WAKE("freed") " SELECT count(*) FROM freed";
 
 const std::string kClaimReceived =
     R"sql(
@@ -123,7 +129,7 @@ WITH input AS MATERIALIZED (
     AS t(id, fence, org_id, team_node_id, retry_s)
 ), routed AS (
   UPDATE orchestrator.inbox i SET state = 'ready', reason = '', org_id = t.org_id, team_node_id = t.team_node_id,
-    worker_id = NULL, failures = 0, due_at = now(), retry_until = i.received_at + t.retry_s * interval '1 s'
+    worker_id = NULL, failures = 0, due_at = now(), retry_until = i.since + t.retry_s * interval '1 s'
   FROM input t WHERE i.id = t.id AND i.fence = t.fence AND i.state = 'received'
   RETURNING i.org_id, i.team_node_id
 )
@@ -131,10 +137,16 @@ INSERT INTO orchestrator.team_queues AS q (org_id, team_node_id, next_due)
 SELECT DISTINCT org_id, team_node_id, now() FROM routed ORDER BY 1, 2
 ON CONFLICT (org_id, team_node_id) DO UPDATE SET next_due = least(coalesce(q.next_due, now()), now()))sql";
 
-// The team whose turn it is, with its meter, its running events and the controls that apply to it: a control
-// holds for a team when each of its names is the team's or empty, and the most specific number counts.
+// The team whose turn it is. Nobody else has a turn of it until the transaction ends.
 const std::string kTurn = R"sql(
-SELECT q.org_id, q.team_node_id, q.tokens IS NULL, coalesce(q.tokens, 0)::text,
+SELECT org_id, team_node_id FROM orchestrator.team_queues
+WHERE next_due <= now() ORDER BY served_at LIMIT 1 FOR UPDATE SKIP LOCKED)sql";
+
+// Its meter, its running events and the controls that apply to it: a control holds for a team when each of
+// its names is the team's or empty, and the most specific number counts. A statement of its own, because it
+// must see what the turn before brought, and a statement sees only what was committed when it began.
+const std::string kTeam = R"sql(
+SELECT q.tokens IS NULL, coalesce(q.tokens, 0)::text,
        (extract(epoch FROM q.tokens_at) * 1e6)::bigint, (extract(epoch FROM q.hour_begun) * 1e6)::bigint, q.hour_runs,
        (extract(epoch FROM now()) * 1e6)::bigint,
        (SELECT count(*) FROM orchestrator.inbox i
@@ -148,45 +160,43 @@ SELECT q.org_id, q.team_node_id, q.tokens IS NULL, coalesce(q.tokens, 0)::text,
         WHERE c.source <> '' AND c.paused AND c.org_id IN ('', q.org_id) AND c.team_node_id IN ('', q.team_node_id)),
        coalesce((SELECT r.service_url FROM orchestrator.team_runtimes r
         WHERE r.org_id = q.org_id AND r.team_node_id = q.team_node_id AND r.ready), '')
-FROM orchestrator.team_queues q
-WHERE q.next_due <= now() ORDER BY q.served_at LIMIT 1 FOR UPDATE OF q SKIP LOCKED)sql";
+FROM orchestrator.team_queues q WHERE q.org_id = $1 AND q.team_node_id = $2)sql";
 
-// An event waits for every older one of its order key that has not ended.
+// An event waits for every older one of its order key that has not ended. Those that wait are put off for a
+// moment, so that a long queue behind one event is not looked at in every turn; the end of their predecessor
+// makes the next one due at once (kSettleFinal). The last column says whether there may be more to look at.
 const std::string kClaimTeam =
     R"sql(
-WITH next AS (
-  SELECT id FROM orchestrator.inbox e
-  WHERE e.org_id = $2 AND e.team_node_id = $3 AND e.state IN ('ready', 'held', 'retrying') AND e.due_at <= now()
-    AND NOT e.source = ANY ($4::text[])
-    AND EXISTS (SELECT 1 FROM orchestrator.workers w WHERE w.id = $1::uuid AND w.alive_until > now())
-    AND (e.order_key IS NULL OR NOT EXISTS (
+WITH candidates AS MATERIALIZED (
+  SELECT id, due_at, order_key IS NOT NULL AND EXISTS (
       SELECT 1 FROM orchestrator.inbox o
-      WHERE o.order_key = e.order_key AND (o.received_at, o.id) < (e.received_at, e.id)))
-  ORDER BY e.due_at LIMIT $5 FOR UPDATE SKIP LOCKED
+      WHERE o.order_key = e.order_key AND (o.received_at, o.id) < (e.received_at, e.id)) AS blocked
+  FROM orchestrator.inbox e
+  WHERE org_id = $2 AND team_node_id = $3 AND state IN ('ready', 'retrying') AND due_at <= now()
+    AND NOT source = ANY ($4::text[])
+    AND EXISTS (SELECT 1 FROM orchestrator.workers w WHERE w.id = $1::uuid AND w.alive_until > now())
+  ORDER BY due_at LIMIT $5::bigint + 200 FOR UPDATE SKIP LOCKED
+), put_off AS (
+  UPDATE orchestrator.inbox SET due_at = now() + interval '15 s'
+  WHERE id = ANY (ARRAY(SELECT id FROM candidates WHERE blocked))
 ), i AS (
   UPDATE orchestrator.inbox SET state = 'running', reason = '', worker_id = $1::uuid, fence = fence + 1,
     attempt_open = false
-  WHERE id IN (SELECT id FROM next) RETURNING *
+  WHERE id = ANY (ARRAY(SELECT id FROM candidates WHERE NOT blocked ORDER BY due_at LIMIT $5::bigint)) RETURNING *
 )
-SELECT )sql" TP_EVENT_COLUMNS R"sql(
-FROM i JOIN orchestrator.payloads p ON p.event_id = i.id AND p.received_at = i.received_at ORDER BY i.received_at, i.id)sql";
+SELECT )sql" TP_EVENT_COLUMNS R"sql(, c.more
+FROM (SELECT count(*) = $5::bigint + 200 AS more FROM candidates) c
+LEFT JOIN (i JOIN orchestrator.payloads p ON p.event_id = i.id AND p.received_at = i.received_at) ON true
+ORDER BY i.received_at, i.id)sql";
 
-// Says of the events that must wait why they do; a thousand a turn, so that a flood does not make one long
-// transaction.
-const std::string kHold = R"sql(
-UPDATE orchestrator.inbox SET state = 'held', reason = $3 WHERE id IN (
-  SELECT id FROM orchestrator.inbox
-  WHERE org_id = $1 AND team_node_id = $2 AND (state = 'ready' OR (state = 'held' AND reason <> $3)) AND due_at <= now()
-  ORDER BY due_at LIMIT 1000 FOR UPDATE SKIP LOCKED))sql";
-
-// $3: when to look again: 'now', a time as microseconds, 'due' (the next event that is not due yet) or
+// $3: when to look again: 'now', after an interval, 'due' (with the next event that is not due yet) or
 // 'wake'.
 const std::string kEndTurn = R"sql(
 UPDATE orchestrator.team_queues q SET served_at = now(), tokens = $4::float8,
   tokens_at = to_timestamp($5::bigint / 1e6), hour_begun = to_timestamp($6::bigint / 1e6), hour_runs = $7::int,
-  next_due = CASE $3 WHEN 'now' THEN now() WHEN 'wake' THEN NULL
+  held = $8, next_due = CASE $3 WHEN 'now' THEN now() WHEN 'wake' THEN NULL
     WHEN 'due' THEN (SELECT min(i.due_at) FROM orchestrator.inbox i
-      WHERE i.org_id = q.org_id AND i.team_node_id = q.team_node_id AND i.state IN ('ready', 'held', 'retrying')
+      WHERE i.org_id = q.org_id AND i.team_node_id = q.team_node_id AND i.state IN ('ready', 'retrying')
         AND i.due_at > now())
     ELSE now() + $3::interval END
 WHERE q.org_id = $1 AND q.team_node_id = $2)sql";
@@ -194,39 +204,37 @@ WHERE q.org_id = $1 AND q.team_node_id = $2)sql";
 const std::string kBegin = R"sql(
 WITH input AS MATERIALIZED (
   SELECT * FROM unnest($2::text[]::uuid[], $3::bigint[], $4::text[], $5::bigint[]) AS t(id, fence, agent, limit_ms)
-), begun AS (
-  UPDATE orchestrator.inbox i SET attempt_open = true, attempts = i.attempts + 1,
-    attempt_ends = now() + t.limit_ms * interval '1 ms', started_at = coalesce(i.started_at, now())
-  FROM input t WHERE i.id = t.id AND i.fence = t.fence AND i.worker_id = $1::uuid AND i.state = 'running'
-  RETURNING i.id, i.attempts, t.agent
-), recorded AS (
-  INSERT INTO orchestrator.attempts (event_id, n, worker_id, agent) SELECT id, attempts, $1::uuid, agent FROM begun
 )
-SELECT id FROM begun)sql";
+UPDATE orchestrator.inbox i SET attempt_open = true, attempts = i.attempts + 1, attempt_began = now(),
+  attempt_ends = now() + t.limit_ms * interval '1 ms', attempt_agent = t.agent,
+  started_at = coalesce(i.started_at, now())
+FROM input t WHERE i.id = t.id AND i.fence = t.fence AND i.worker_id = $1::uuid AND i.state = 'running'
+RETURNING i.id)sql";
 
-const std::string kClaimUnknown = R"sql(
+const std::string kClaimUnknown =
+    R"sql(
 WITH next AS (
   SELECT id FROM orchestrator.inbox
   WHERE state = 'unknown' AND worker_id IS NULL AND due_at <= now()
     AND EXISTS (SELECT 1 FROM orchestrator.workers w WHERE w.id = $1::uuid AND w.alive_until > now())
   ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
+), i AS (
+  UPDATE orchestrator.inbox SET worker_id = $1::uuid, fence = fence + 1
+  WHERE id IN (SELECT id FROM next) RETURNING *
 )
-UPDATE orchestrator.inbox i SET worker_id = $1::uuid, fence = i.fence + 1 FROM next WHERE i.id = next.id
-RETURNING i.id, i.fence, i.source, i.org_id, i.team_node_id, i.attempts, i.uncertain,
-  (extract(epoch FROM i.started_at) * 1000)::bigint,
-  (extract(epoch FROM coalesce(i.retry_until, now()) - now()) * 1000)::bigint)sql";
+SELECT )sql" TP_EVENT_COLUMNS
+    R"sql(, i.org_id, i.team_node_id, (extract(epoch FROM i.started_at) * 1000)::bigint
+FROM i JOIN orchestrator.payloads p ON p.event_id = i.id AND p.received_at = i.received_at)sql";
 
-#define TP_CLOSE_ATTEMPTS(cte)                                                               \
-  "closed AS (UPDATE orchestrator.attempts a SET finished_at = now(), outcome = c.outcome, " \
-  "http_status = nullif(c.http_status, 0), detail = c.detail FROM " cte                      \
-  " c WHERE c.outcome <> '' AND a.event_id = c.id AND a.n = c.attempts)"
+#define TP_SETTLE_INPUT                                                                                    \
+  "WITH input AS MATERIALIZED (SELECT * FROM unnest($1::text[]::uuid[], $2::bigint[], $3::text[], "        \
+  "$4::text[], $5::text[], $6::bigint[], $7::text[], $8::bigint[], $9::bigint[], $10::bigint[]) AS t(id, " \
+  "fence, next_state, next_reason, outcome, http_status, detail, delay_ms, failed, uncertain_more)), "
 
-#define TP_SETTLE_INPUT                                                                               \
-  "WITH input AS MATERIALIZED (SELECT * FROM unnest($1::text[]::uuid[], $2::bigint[], $3::text[], "   \
-  "$4::text[], "                                                                                      \
-  "$5::text[], $6::bigint[], $7::text[], $8::bigint[], $9::bigint[], $10::bigint[]) AS t(id, fence, " \
-  "next_state, "                                                                                      \
-  "next_reason, outcome, http_status, detail, delay_ms, failed, uncertain_more)), "
+#define TP_RECORD_ATTEMPTS(cte)                                                                            \
+  "recorded AS (INSERT INTO orchestrator.attempts (event_id, n, started_at, agent, outcome, http_status, " \
+  "detail) SELECT id, attempts, attempt_began, attempt_agent, outcome, nullif(http_status, 0), detail "    \
+  "FROM " cte " WHERE outcome <> '' AND attempt_began IS NOT NULL)"
 
 // A worker that was given up may still bring the outcome of its run, as long as nobody else has claimed the
 // event: that is better knowledge than "unknown".
@@ -239,22 +247,30 @@ gone AS (
   INSERT INTO orchestrator.events (id, source, endpoint, scope_org, scope_team, kind, provider_id, order_key, lane,
     body_bytes, received_at, state, reason, org_id, team_node_id, attempts, uncertain, duplicates, fence, started_at)
   SELECT id, source, endpoint, scope_org, scope_team, kind, provider_id, order_key, lane, body_bytes, received_at,
-    next_state, next_reason, org_id, team_node_id, attempts, uncertain + uncertain_more, duplicates, fence, started_at
+    next_state, next_reason, coalesce(org_id, nullif(scope_org, '')), coalesce(team_node_id, nullif(scope_team, '')),
+    attempts, uncertain + uncertain_more, duplicates, fence, started_at
   FROM gone
+), next AS (  -- those that waited for it
+  UPDATE orchestrator.inbox i SET due_at = now() FROM gone g CROSS JOIN LATERAL (
+    SELECT o.id FROM orchestrator.inbox o
+    WHERE o.order_key = g.order_key AND (o.received_at, o.id) > (g.received_at, g.id)
+      AND NOT EXISTS (SELECT 1 FROM input t WHERE t.id = o.id)
+    ORDER BY o.received_at, o.id LIMIT 1) n
+  WHERE i.id = n.id AND i.state IN ('received', 'ready') AND i.worker_id IS NULL
+  RETURNING i.org_id, i.team_node_id
 ), concerned AS (
-  SELECT org_id, team_node_id FROM gone
-  UNION SELECT i.org_id, i.team_node_id FROM orchestrator.inbox i JOIN gone USING (order_key)  -- they waited for it
-), )sql" TP_CLOSE_ATTEMPTS("gone") ", " TP_WAKE("concerned", "now()") " SELECT id FROM gone";
+  SELECT org_id, team_node_id FROM gone UNION ALL SELECT org_id, team_node_id FROM next
+), )sql" TP_RECORD_ATTEMPTS("gone") ", " TP_WAKE("concerned") " SELECT count(*) FROM gone";
 
+// Once only: the statement may come again when its answer was lost.
 const std::string kSettleOpen = TP_SETTLE_INPUT R"sql(
 moved AS (
   UPDATE orchestrator.inbox i SET state = t.next_state, reason = t.next_reason, worker_id = NULL,
     due_at = now() + t.delay_ms * interval '1 ms', attempt_open = false,
-    failures = CASE WHEN t.failed = 1 THEN i.failures + 1 ELSE i.failures END,
-    uncertain = i.uncertain + t.uncertain_more
-  FROM input t WHERE i.id = t.id AND i.fence = t.fence
-  RETURNING i.id, i.attempts, i.org_id, i.team_node_id, i.due_at, t.outcome, t.http_status, t.detail
-), )sql" TP_CLOSE_ATTEMPTS("moved") ", " TP_WAKE("moved", "due_at") " SELECT id FROM moved";
+    failures = i.failures + t.failed, uncertain = i.uncertain + t.uncertain_more
+  FROM input t WHERE i.id = t.id AND i.fence = t.fence AND (i.worker_id IS NOT NULL OR i.reason = 'worker_lost')
+  RETURNING i.*, t.outcome, t.http_status, t.detail
+), )sql" TP_RECORD_ATTEMPTS("moved") ", " TP_WAKE("moved") " SELECT count(*) FROM moved";
 
 const std::string kDuplicates = R"sql(
 WITH taken AS (
@@ -264,24 +280,22 @@ WITH taken AS (
   SELECT event_id, count(*)::int AS n FROM taken GROUP BY 1
 ), open AS (
   UPDATE orchestrator.inbox i SET duplicates = i.duplicates + n FROM counted WHERE i.id = event_id
-), dead AS (
-  DELETE FROM orchestrator.events e USING counted WHERE e.id = event_id AND e.source = 'github' AND e.state = 'dead'
-  RETURNING e.*, n
-), again AS (
-  INSERT INTO orchestrator.inbox (id, source, endpoint, scope_org, scope_team, kind, provider_id, order_key, lane,
-    body_bytes, received_at, reason, attempts, duplicates, fence)
-  SELECT id, source, endpoint, scope_org, scope_team, kind, provider_id, order_key, lane, body_bytes, received_at,
-    'redelivered', attempts, duplicates + n, fence FROM dead
 ), ended AS (
-  UPDATE orchestrator.events e SET duplicates = e.duplicates + n FROM counted
-  WHERE e.id = event_id AND NOT (e.source = 'github' AND e.state = 'dead')
+  UPDATE orchestrator.events e SET duplicates = e.duplicates + n FROM counted WHERE e.id = event_id RETURNING e.*
 )
-SELECT count(*) FROM taken)sql";
+SELECT id FROM ended WHERE source = 'github' AND state = 'dead')sql";
 
 const std::string kWakeForgotten = R"sql(
-UPDATE orchestrator.team_queues q SET next_due = now() WHERE next_due IS NULL AND EXISTS (
-  SELECT 1 FROM orchestrator.inbox i WHERE i.org_id = q.org_id AND i.team_node_id = q.team_node_id
-    AND i.state IN ('ready', 'held', 'retrying') AND i.due_at <= now()))sql";
+UPDATE orchestrator.team_queues SET next_due = now() WHERE (org_id, team_node_id) IN (
+  SELECT org_id, team_node_id FROM orchestrator.team_queues q WHERE next_due IS NULL AND EXISTS (
+    SELECT 1 FROM orchestrator.inbox i WHERE i.org_id = q.org_id AND i.team_node_id = q.team_node_id
+      AND i.state IN ('ready', 'retrying') AND i.due_at <= now()) FOR UPDATE SKIP LOCKED))sql";
+
+const std::string kDepth = R"sql(
+SELECT CASE WHEN i.state = 'ready' AND q.held <> '' THEN 'held' ELSE i.state END, count(*),
+  coalesce((extract(epoch FROM now() - min(i.since) FILTER (WHERE i.state = 'received' OR (i.state = 'ready' AND q.held = '')))
+            * 1000)::bigint, 0)
+FROM orchestrator.inbox i LEFT JOIN orchestrator.team_queues q USING (org_id, team_node_id) GROUP BY 1)sql";
 
 Status done(Result<Rows> rows) {
   if (!rows) return std::move(rows).error();
@@ -293,24 +307,36 @@ std::int64_t micros(WallTime time) {
   return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
 }
 
+// What a team may do in its turn.
 struct Turn {
   RunMeter meter;
   Allowance allowed;
+  WallTime now;
   bool paused = false;
   std::string paused_sources;  // as PostgreSQL's array text
 };
 
-Turn turn_of(const Rows& rows, RunLimits limits) {
+Turn turn_of(const Rows& rows, TeamLimits limits) {
   Turn turn;
-  const bool full = rows.boolean(0, 2);
-  turn.meter = {full ? static_cast<double>(limits.burst) : std::stod(std::string{rows.text(0, 3)}),
-                micros(rows.integer(0, 4)), micros(rows.integer(0, 5)), static_cast<int>(rows.integer(0, 6))};
-  if (!rows.is_null(0, 10)) limits.per_hour = static_cast<int>(rows.integer(0, 10));
-  turn.paused = rows.boolean(0, 9) || (!rows.is_null(0, 10) && limits.per_hour == 0);
-  turn.paused_sources = rows.text(0, 11);
-  turn.allowed =
-      allowance(turn.meter, limits, static_cast<int>(rows.integer(0, 8)), micros(rows.integer(0, 7)));
+  const bool full = rows.boolean(0, 0);
+  turn.meter = {full ? static_cast<double>(limits.burst) : std::stod(std::string{rows.text(0, 1)}),
+                micros(rows.integer(0, 2)), micros(rows.integer(0, 3)), static_cast<int>(rows.integer(0, 4))};
+  turn.now = micros(rows.integer(0, 5));
+  if (!rows.is_null(0, 8)) limits.per_hour = static_cast<int>(rows.integer(0, 8));
+  turn.paused = rows.boolean(0, 7) || (!rows.is_null(0, 8) && limits.per_hour == 0);
+  turn.paused_sources = rows.text(0, 9);
+  turn.allowed = allowance(turn.meter, limits, static_cast<int>(rows.integer(0, 6)), turn.now);
   return turn;
+}
+
+// Runs `f` as one transaction of `database`.
+template <class F>
+auto transaction(const Context& ctx, postgres::Connection& database, F&& f) -> decltype(f()) {
+  TP_TRY(database.execute(ctx, "BEGIN"));
+  auto done = f();
+  auto ended = database.execute(ctx, done ? "COMMIT" : "ROLLBACK");
+  if (done && !ended) return std::move(ended).error();
+  return done;
 }
 
 }  // namespace
@@ -366,18 +392,21 @@ Status Inbox::route(const Context& ctx, const std::vector<Route>& routes) {
 }
 
 Result<std::optional<TeamClaim>> Inbox::claim_team(const Context& ctx,
-                                                   const RunLimits& limits,
+                                                   const TeamLimits& limits,
                                                    std::size_t most) {
   TP_ASSIGN_OR_RETURN(const postgres::Pool::Lease database, pool_.acquire(ctx));
-  // A failure in between leaves the connection inside a transaction; ending it must not be forgotten.
-  const auto claim = [&]() -> Result<std::optional<TeamClaim>> {
-    TP_ASSIGN_OR_RETURN(const Rows row, database->execute(ctx, kTurn));
-    if (row.empty()) return std::optional<TeamClaim>{};
-    TeamClaim claimed{
-        std::string{row.text(0, 0)}, std::string{row.text(0, 1)}, {}, std::string{row.text(0, 12)}};
+  return transaction(ctx, *database, [&]() -> Result<std::optional<TeamClaim>> {
+    TP_ASSIGN_OR_RETURN(const Rows team, database->execute(ctx, kTurn));
+    if (team.empty()) return std::optional<TeamClaim>{};
+    TeamClaim claimed{std::string{team.text(0, 0)}, std::string{team.text(0, 1)}, {}, {}};
+    TP_ASSIGN_OR_RETURN(
+        const Rows row,
+        database->execute(ctx, kTeam, Params{}.add(claimed.org_id).add(claimed.team_node_id)));
+    claimed.runtime_url = row.text(0, 10);
     Turn turn = turn_of(row, limits);
-    const std::size_t room = turn.paused ? 0 : std::min(most, static_cast<std::size_t>(turn.allowed.runs));
-    if (room > 0) {
+    const auto allowed = static_cast<std::size_t>(turn.paused ? 0 : turn.allowed.runs);
+    bool more = false;
+    if (const std::size_t room = std::min(most, allowed); room > 0) {
       TP_ASSIGN_OR_RETURN(const Rows rows, database->execute(ctx, kClaimTeam,
                                                              Params{}
                                                                  .add(worker_)
@@ -385,22 +414,25 @@ Result<std::optional<TeamClaim>> Inbox::claim_team(const Context& ctx,
                                                                  .add(claimed.team_node_id)
                                                                  .add(turn.paused_sources)
                                                                  .add(room)));
-      claimed.events = events_of(rows);
+      more = rows.boolean(0, 16);
+      if (!rows.is_null(0, 0)) claimed.events = events_of(rows);
+      more = more || claimed.events.size() == room;
       spend(turn.meter, static_cast<int>(claimed.events.size()));
     }
-    const bool took_all_allowed = claimed.events.size() == static_cast<std::size_t>(turn.allowed.runs);
-    const std::string held = turn.paused ? "paused" : took_all_allowed ? turn.allowed.reason : "";
-    if (!held.empty()) {
-      TP_TRY(database->execute(ctx, kHold, Params{}.add(claimed.org_id).add(claimed.team_node_id).add(held)));
-    }
     std::string again = "due";
-    if (turn.paused || (took_all_allowed && !turn.allowed.again_at)) {
-      again = "wake";  // by the control, or by the end of a run
-    } else if (took_all_allowed) {
-      const auto wait = *turn.allowed.again_at - micros(row.integer(0, 7));
-      again = std::to_string(std::chrono::ceil<milliseconds>(wait).count()) + " ms";
-    } else if (room > 0 && claimed.events.size() == room) {
-      again = "now";
+    std::string held;
+    if (turn.paused) {
+      again = "wake";  // by the control
+      held = "paused";
+    } else if (claimed.events.size() < allowed) {
+      if (more) again = "now";
+    } else if (turn.allowed.again_at) {
+      const auto wait = std::chrono::ceil<milliseconds>(*turn.allowed.again_at - turn.now);
+      again = std::to_string(wait.count()) + " ms";
+      held = turn.allowed.reason;
+    } else {
+      again = "wake";  // by the end of a run
+      held = "in_flight";
     }
     TP_TRY(database->execute(ctx, kEndTurn,
                              Params{}
@@ -410,14 +442,10 @@ Result<std::optional<TeamClaim>> Inbox::claim_team(const Context& ctx,
                                  .add(std::to_string(turn.meter.tokens))
                                  .add(micros(turn.meter.tokens_at))
                                  .add(micros(turn.meter.hour_begun))
-                                 .add(turn.meter.hour_runs)));
+                                 .add(turn.meter.hour_runs)
+                                 .add(held)));
     return std::optional<TeamClaim>{std::move(claimed)};
-  };
-  TP_TRY(database->execute(ctx, "BEGIN"));
-  auto claimed = claim();
-  const auto ended = database->execute(ctx, claimed ? "COMMIT" : "ROLLBACK");
-  if (claimed && !ended) return ended.error();
-  return claimed;
+  });
 }
 
 Result<std::vector<EventId>> Inbox::begin_attempts(const Context& ctx, const std::vector<Begin>& begins) {
@@ -439,14 +467,8 @@ Result<std::vector<UnknownRun>> Inbox::claim_unknown(const Context& ctx, std::si
   TP_ASSIGN_OR_RETURN(const Rows rows, pool_.execute(ctx, kClaimUnknown, Params{}.add(worker_).add(most)));
   std::vector<UnknownRun> runs;
   for (std::size_t row = 0; row < rows.size(); ++row) {
-    runs.push_back({{EventId{std::string{rows.text(row, 0)}}, rows.integer(row, 1)},
-                    parse_source(rows.text(row, 2)).value_or(SourceKind::Generic),
-                    std::string{rows.text(row, 3)},
-                    std::string{rows.text(row, 4)},
-                    static_cast<int>(rows.integer(row, 5)),
-                    static_cast<int>(rows.integer(row, 6)),
-                    WallTime{milliseconds{rows.integer(row, 7)}},
-                    milliseconds{rows.integer(row, 8)}});
+    runs.push_back({event_of(rows, row), std::string{rows.text(row, 16)}, std::string{rows.text(row, 17)},
+                    WallTime{milliseconds{rows.integer(row, 18)}}});
   }
   return runs;
 }
@@ -474,7 +496,19 @@ Status Inbox::settle(const Context& ctx, const std::vector<Settlement>& settleme
   return ok();
 }
 
-Status Inbox::count_duplicates(const Context& ctx) { return done(pool_.execute(ctx, kDuplicates)); }
+Status Inbox::count_duplicates(const Context& ctx) {
+  TP_ASSIGN_OR_RETURN(const postgres::Pool::Lease database, pool_.acquire(ctx));
+  // There are seldom any, and the statement that counts them looks into every partition.
+  TP_ASSIGN_OR_RETURN(const Rows any,
+                      database->execute(ctx, "SELECT 1 FROM orchestrator.duplicates LIMIT 1"));
+  if (any.empty()) return ok();
+  return transaction(ctx, *database, [&]() -> Status {
+    TP_ASSIGN_OR_RETURN(const Rows dead, database->execute(ctx, kDuplicates));
+    for (std::size_t row = 0; row < dead.size(); ++row)
+      TP_TRY(reopen(ctx, *database, EventId{std::string{dead.text(row, 0)}}, "redelivered", {State::Dead}));
+    return ok();
+  });
+}
 
 Status Inbox::wake_forgotten(const Context& ctx) { return done(pool_.execute(ctx, kWakeForgotten)); }
 
@@ -484,12 +518,7 @@ Status Inbox::maintain(const Context& ctx, int payload_days, int event_days) {
 }
 
 Result<Depth> Inbox::depth(const Context& ctx) {
-  TP_ASSIGN_OR_RETURN(
-      const Rows rows,
-      pool_.execute(ctx,
-                    "SELECT state, count(*), coalesce((extract(epoch FROM now() - min(received_at) FILTER "
-                    "(WHERE state IN "
-                    "('received', 'ready'))) * 1000)::bigint, 0) FROM orchestrator.inbox GROUP BY 1"));
+  TP_ASSIGN_OR_RETURN(const Rows rows, pool_.execute(ctx, kDepth));
   Depth depth;
   for (std::size_t row = 0; row < rows.size(); ++row) {
     const auto state = parse_state(rows.text(row, 0));

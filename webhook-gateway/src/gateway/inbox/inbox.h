@@ -29,10 +29,10 @@ struct Claim {
 struct ClaimedEvent {
   Claim claim;
   StoredEvent event;
-  int failures = 0;   // refused tries in a row
-  int attempts = 0;   // POSTs begun
-  int uncertain = 0;  // of them, those whose outcome nobody knew
-  std::chrono::milliseconds age{0};
+  int failures = 0;                        // refused tries in a row
+  int attempts = 0;                        // POSTs begun
+  int uncertain = 0;                       // of them, those whose outcome nobody knew
+  std::chrono::milliseconds age{0};        // since its arrival, or since it was replayed
   std::chrono::milliseconds retry_for{0};  // how long it may still be retried; of a routed event
 };
 
@@ -46,23 +46,20 @@ struct TeamClaim {
 
 // An event whose run may or may not have taken place.
 struct UnknownRun {
-  Claim claim;
-  SourceKind source = SourceKind::Slack;
+  ClaimedEvent claimed;
   std::string org_id;
   std::string team_node_id;
-  int attempts = 0;
-  int uncertain = 0;
-  WallTime started_at{};
-  std::chrono::milliseconds retry_for{0};
+  WallTime started_at{};  // of its first attempt
 };
 
 struct Route {
   Claim claim;
   std::string org_id;
   std::string team_node_id;
-  std::chrono::seconds retry_for{0};  // from its arrival
+  std::chrono::seconds retry_for{0};  // from its arrival, or its replay
 };
 
+// Held is Ready in a team that may not start a run now: told of the team, so that a flood costs no writes.
 enum class State : std::uint8_t {
   Received,
   Ready,
@@ -84,7 +81,7 @@ enum class State : std::uint8_t {
 struct Settlement {
   Claim claim;
   State state = State::Done;           // any but Held and Running
-  std::string reason;                  // a short word
+  std::string reason{};                // a short word
   std::chrono::milliseconds delay{0};  // before it is due again; of a state that is not final
   bool failed = false;                 // one more refused try in a row
   bool uncertain = false;              // one more POST whose outcome nobody knows
@@ -99,8 +96,8 @@ struct Depth {
   std::chrono::milliseconds oldest{0};   // age of the oldest that could be worked on
 };
 
-// Thread-safe. Failures are the database's (postgres/connection.h); after one, nothing or everything of the
-// call has taken effect.
+// Thread-safe. Failures are the database's (postgres/connection.h). After one, all, some or nothing of the
+// call may have taken effect; to call again with the same arguments is right then, and does nothing twice.
 class Inbox {
  public:
   // `worker` is a UUID of this process. A claim is good for `lease` after the last heartbeat.
@@ -124,7 +121,7 @@ class Inbox {
   // orders allow and `most` does. Nothing when no team is due; a claim without events when its turn brought
   // none.
   [[nodiscard]] Result<std::optional<TeamClaim>> claim_team(const Context& ctx,
-                                                            const RunLimits& limits,
+                                                            const TeamLimits& limits,
                                                             std::size_t most);
   // Before the POST: records an attempt of each and answers those that are still ours. `run_limit` is how
   // long the run can take; after that it is over, whatever became of us.
@@ -137,7 +134,7 @@ class Inbox {
                                                             const std::vector<Begin>& begins);
   // Runs that must be over and whose outcome is to be looked up.
   [[nodiscard]] Result<std::vector<UnknownRun>> claim_unknown(const Context& ctx, std::size_t most);
-  // Ends claims. One whose fence is old is left out.
+  // Ends claims, each once. One whose fence is old is left out.
   [[nodiscard]] Status settle(const Context& ctx, const std::vector<Settlement>& settlements);
 
   // Counts deliveries of events that were stored before. One of an event that is dead makes it new again,

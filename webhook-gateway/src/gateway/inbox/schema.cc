@@ -11,8 +11,11 @@ namespace {
 //   ingest                     worker
 //   ──────                     ──────
 //   dedupe_keys ─┐
-//   payloads    ─┼─► inbox ──► (route) ──► team_queues ──► attempts ──► events
-//   duplicates  ─┘   hot: only what is not ended yet                    cold: by day
+//   payloads    ─┼─► inbox ──► (route) ──► team_queues ──► events, attempts
+//   duplicates  ─┘   hot: only what is not ended yet       cold: by day, only inserted into
+//
+// Nothing that the worker does per event updates a partitioned table: to plan that takes milliseconds for
+// each hundred partitions. An attempt is therefore a part of its inbox row until it has ended.
 constexpr std::string_view kInbox = R"sql(
 -- Remembers what was seen, long after the event itself has gone. The keys are the first 16 bytes of SHA-256 over source,
 -- endpoint, scope and the id (or digest), so two tenants never meet in one key.
@@ -36,11 +39,11 @@ CREATE TABLE orchestrator.payloads (
   body        bytea NOT NULL
 ) PARTITION BY RANGE (received_at);
 CREATE INDEX payloads_event ON orchestrator.payloads (event_id);
-CREATE TABLE orchestrator.payloads_default PARTITION OF orchestrator.payloads DEFAULT;
 DO $$ BEGIN
-  ALTER TABLE orchestrator.payloads ALTER COLUMN body SET COMPRESSION lz4;
+  EXECUTE 'ALTER TABLE orchestrator.payloads ALTER COLUMN body SET COMPRESSION lz4';  -- partitions take it over
 EXCEPTION WHEN feature_not_supported OR syntax_error THEN NULL;  -- a server without lz4 compresses with pglz
 END $$;
+CREATE TABLE orchestrator.payloads_default PARTITION OF orchestrator.payloads DEFAULT;
 
 -- Events that have not come to their end. What the states mean: docs/inbox.md.
 CREATE TABLE orchestrator.inbox (
@@ -51,12 +54,13 @@ CREATE TABLE orchestrator.inbox (
   scope_team    text NOT NULL DEFAULT '',
   kind          text NOT NULL,
   provider_id   text NOT NULL DEFAULT '',
-  order_key     text,
+  order_key     bytea,
   lane          smallint NOT NULL DEFAULT 0,
   body_bytes    integer NOT NULL DEFAULT 0,
   received_at   timestamptz NOT NULL DEFAULT now(),
+  since         timestamptz NOT NULL DEFAULT now(),  -- when this life of it began: its arrival, or its replay
   state         text NOT NULL DEFAULT 'received'
-                CHECK (state IN ('received', 'ready', 'held', 'running', 'retrying', 'unknown')),
+                CHECK (state IN ('received', 'ready', 'running', 'retrying', 'unknown')),
   reason        text NOT NULL DEFAULT '',
   org_id        text,
   team_node_id  text,
@@ -65,16 +69,18 @@ CREATE TABLE orchestrator.inbox (
   failures      integer NOT NULL DEFAULT 0,  -- tries in a row that were refused
   attempts      integer NOT NULL DEFAULT 0,  -- POSTs to an agent that were begun
   uncertain     integer NOT NULL DEFAULT 0,  -- of them, those whose outcome nobody knew
-  attempt_open  boolean NOT NULL DEFAULT false,
-  attempt_ends  timestamptz,                 -- when the open attempt's run is over at the latest
   started_at    timestamptz,                 -- of the first attempt
+  attempt_open  boolean NOT NULL DEFAULT false,
+  attempt_began timestamptz,                 -- of the latest attempt
+  attempt_ends  timestamptz,                 -- when its run is over at the latest
+  attempt_agent text NOT NULL DEFAULT '',    -- host and port
   duplicates    integer NOT NULL DEFAULT 0,
   worker_id     uuid,                        -- who has it claimed
   fence         bigint NOT NULL DEFAULT 0    -- one more with every claim: tells an old claim from the present one
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX inbox_received ON orchestrator.inbox (lane, due_at) WHERE state = 'received' AND worker_id IS NULL;
 CREATE INDEX inbox_waiting ON orchestrator.inbox (org_id, team_node_id, due_at)
-  WHERE state IN ('ready', 'held', 'retrying');
+  WHERE state IN ('ready', 'retrying');
 CREATE INDEX inbox_running ON orchestrator.inbox (org_id, team_node_id) WHERE state = 'running';
 CREATE INDEX inbox_claimed ON orchestrator.inbox (worker_id) WHERE worker_id IS NOT NULL;
 CREATE INDEX inbox_unknown ON orchestrator.inbox (due_at) WHERE state = 'unknown';
@@ -90,25 +96,28 @@ CREATE TABLE orchestrator.team_queues (
   tokens_at    timestamptz NOT NULL DEFAULT now(),
   hour_begun   timestamptz NOT NULL DEFAULT now(),
   hour_runs    integer NOT NULL DEFAULT 0,
+  held         text NOT NULL DEFAULT '',  -- why its ready events had to wait in its last turn
   PRIMARY KEY (org_id, team_node_id)
-) WITH (fillfactor = 70);
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX team_queues_due ON orchestrator.team_queues (served_at) WHERE next_due IS NOT NULL;
 
+-- POSTs to agents that have come to an end, or that nobody waits for any more. One that was given up has two rows of
+-- one n when its outcome is learned later.
 CREATE TABLE orchestrator.attempts (
   event_id    uuid NOT NULL,
   n           integer NOT NULL,
-  started_at  timestamptz NOT NULL DEFAULT now(),
-  finished_at timestamptz,
-  worker_id   uuid NOT NULL,
-  agent       text NOT NULL,  -- host and port
-  outcome     text NOT NULL DEFAULT 'open',
+  started_at  timestamptz NOT NULL,
+  finished_at timestamptz NOT NULL DEFAULT now(),
+  agent       text NOT NULL,
+  outcome     text NOT NULL,
   http_status integer,
-  detail      text NOT NULL DEFAULT ''
-) PARTITION BY RANGE (started_at);
+  detail      text NOT NULL
+) PARTITION BY RANGE (finished_at);
 CREATE INDEX attempts_event ON orchestrator.attempts (event_id);
 CREATE TABLE orchestrator.attempts_default PARTITION OF orchestrator.attempts DEFAULT;
 
--- Events that have come to their end.
+-- Events that have come to their end. Their org and team are those that they were routed to, else those of the secret
+-- that verified them.
 CREATE TABLE orchestrator.events (
   id           uuid NOT NULL,
   source       text NOT NULL,
@@ -117,7 +126,7 @@ CREATE TABLE orchestrator.events (
   scope_team   text NOT NULL,
   kind         text NOT NULL,
   provider_id  text NOT NULL,
-  order_key    text,
+  order_key    bytea,
   lane         smallint NOT NULL,
   body_bytes   integer NOT NULL,
   received_at  timestamptz NOT NULL,
@@ -133,8 +142,8 @@ CREATE TABLE orchestrator.events (
   finished_at  timestamptz NOT NULL DEFAULT now()
 ) PARTITION BY RANGE (received_at);
 CREATE INDEX events_id ON orchestrator.events (id);
-CREATE INDEX events_time ON orchestrator.events (received_at);
-CREATE INDEX events_team ON orchestrator.events (org_id, team_node_id, received_at);
+CREATE INDEX events_team ON orchestrator.events (org_id, team_node_id, id);
+CREATE INDEX events_given_up ON orchestrator.events (state, id) WHERE state IN ('unrouted', 'dead');
 CREATE TABLE orchestrator.events_default PARTITION OF orchestrator.events DEFAULT;
 
 -- Deliveries of events that were stored already; the worker counts them and clears this table.
@@ -206,6 +215,17 @@ BEGIN
       EXCEPTION WHEN check_violation THEN NULL;  -- rows of that day are in the default partition already: stay there
       END;
     END LOOP;
+    -- An event whose payload goes cannot be worked on any more. There are few: months of a pause, a clock gone wrong.
+    IF parent = 'payloads' THEN
+      WITH gone AS (
+        DELETE FROM orchestrator.inbox WHERE received_at < (today - payload_days)::timestamp AT TIME ZONE 'UTC' RETURNING *
+      )
+      INSERT INTO orchestrator.events (id, source, endpoint, scope_org, scope_team, kind, provider_id, order_key, lane,
+        body_bytes, received_at, state, reason, org_id, team_node_id, attempts, uncertain, duplicates, fence, started_at)
+      SELECT id, source, endpoint, scope_org, scope_team, kind, provider_id, order_key, lane, body_bytes, received_at,
+        'dead', 'expired', coalesce(org_id, nullif(scope_org, '')), coalesce(team_node_id, nullif(scope_team, '')),
+        attempts, uncertain, duplicates, fence, started_at FROM gone;
+    END IF;
     keep := CASE parent WHEN 'payloads' THEN payload_days ELSE event_days END;
     FOR child IN SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
                  WHERE i.inhparent = format('orchestrator.%I', parent)::regclass
@@ -214,11 +234,11 @@ BEGIN
         EXECUTE format('DROP TABLE orchestrator.%I', child.relname);
       END IF;
     END LOOP;
-    EXECUTE format('DELETE FROM orchestrator.%I WHERE %I < now() - make_interval(days => $1)', parent || '_default',
-                   CASE parent WHEN 'attempts' THEN 'started_at' ELSE 'received_at' END) USING keep;
+    EXECUTE format('DELETE FROM orchestrator.%I WHERE %I < ($1 - $2)::timestamp AT TIME ZONE ''UTC''', parent || '_default',
+                   CASE parent WHEN 'attempts' THEN 'finished_at' ELSE 'received_at' END) USING today, keep;
   END LOOP;
   DELETE FROM orchestrator.dedupe_keys WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM orchestrator.dedupe_keys WHERE expires_at < now() LIMIT 50000));
+    SELECT ctid FROM orchestrator.dedupe_keys WHERE expires_at < now() LIMIT 200000));
   DELETE FROM orchestrator.admin_audit WHERE at < now() - make_interval(days => event_days);
 END $$;
 REVOKE ALL ON FUNCTION orchestrator.maintain(integer, integer) FROM PUBLIC;

@@ -18,9 +18,13 @@ namespace {
 
 using Batch = std::vector<const NewEvent*>;
 
+// With less time than this an item is not tried: a statement that is given up costs its connection, and with
+// it the time of those who wait behind.
+constexpr std::chrono::milliseconds kLeastTime{50};
+
 // Sixteen bytes that stand for one id of one tenant of one source; "" for no id. NUL cannot occur in the
-// parts.
-std::string dedupe_key(const NewEvent& event, std::string_view kind, std::string_view id) {
+// parts before it.
+std::string key_of(const NewEvent& event, std::string_view kind, std::string_view id) {
   if (id.empty()) return {};
   std::string text{to_string(event.source)};
   for (const std::string_view part : {std::string_view{event.endpoint}, std::string_view{event.scope.org_id},
@@ -34,13 +38,14 @@ std::string dedupe_key(const NewEvent& event, std::string_view kind, std::string
 }
 
 struct Keys {
-  std::vector<std::string> digest, provider, twin;
+  std::vector<std::string> digest, provider, twin, order;
 
   explicit Keys(const Batch& batch) {
     for (const NewEvent* event : batch) {
-      digest.push_back(dedupe_key(*event, "digest", event->digest));
-      provider.push_back(dedupe_key(*event, "id", event->provider_id));
-      twin.push_back(dedupe_key(*event, "twin", event->twin_key));
+      digest.push_back(key_of(*event, "digest", event->digest));
+      provider.push_back(key_of(*event, "id", event->provider_id));
+      twin.push_back(key_of(*event, "twin", event->twin_key));
+      order.push_back(key_of(*event, "order", event->order_key));
     }
   }
 };
@@ -69,7 +74,7 @@ std::string headers_text(const NewEvent& event) {
 const std::string kStore = R"sql(
 WITH input AS MATERIALIZED (
   SELECT * FROM unnest($1::text[]::uuid[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bigint[], $6::text[], $7::text[],
-                       $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bigint[], $14::text[],
+                       $8::text[], $9::text[], $10::text[], $11::text[], $12::bytea[], $13::bigint[], $14::text[],
                        $15::bytea[])
     AS t(id, digest_key, provider_key, twin_key, dedupe_s, source, endpoint, scope_org, scope_team, kind, provider_id,
          order_key, lane, headers, body)
@@ -96,9 +101,13 @@ WITH hits AS (
   SELECT t.n, d.event_id, d.provider_key = t.provider_key AND d.digest_key <> t.digest_key AS altered
   FROM unnest($1::bytea[], $2::bytea[], $3::bytea[]) WITH ORDINALITY AS t(digest_key, provider_key, twin_key, n)
   CROSS JOIN LATERAL (
-    SELECT * FROM orchestrator.dedupe_keys k WHERE k.digest_key = t.digest_key
-    UNION ALL SELECT * FROM orchestrator.dedupe_keys k WHERE k.provider_key = nullif(t.provider_key, '')
-    UNION ALL SELECT * FROM orchestrator.dedupe_keys k WHERE k.twin_key = nullif(t.twin_key, '')
+    SELECT event_id, digest_key, provider_key FROM orchestrator.dedupe_keys k WHERE k.digest_key = t.digest_key
+    UNION ALL
+    SELECT event_id, digest_key, provider_key FROM orchestrator.dedupe_keys k
+    WHERE k.provider_key = nullif(t.provider_key, '')
+    UNION ALL
+    SELECT event_id, digest_key, provider_key FROM orchestrator.dedupe_keys k
+    WHERE k.twin_key = nullif(t.twin_key, '')
     LIMIT 1) d
 ), noted AS (
   INSERT INTO orchestrator.duplicates (event_id, altered) SELECT event_id, coalesce(altered, false) FROM hits
@@ -153,6 +162,15 @@ std::vector<InboxWriter::Item> InboxWriter::take(const std::stop_token& stop) {
   const MutexLock lock{m_};
   if (!changed_.wait(m_, stop, [this]() TP_REQUIRES(m_) { return !queue_.empty(); })) return {};
   std::vector<Item> batch;
+  const auto late = [&](const Item& item) { return item.deadline < clock_.now() + kLeastTime; };
+  if (late(queue_.front())) {
+    do {
+      batch.push_back(std::move(queue_.front()));
+      queue_.pop_front();
+    } while (!queue_.empty() && late(queue_.front()) && batch.size() < options_.batch_events);
+    if (!queue_.empty()) changed_.notify_one();
+    return batch;
+  }
   std::size_t events = 0;
   std::size_t bytes = 0;
   while (!queue_.empty()) {
@@ -173,6 +191,11 @@ void InboxWriter::flush(const std::stop_token& stop,
   // The first is the oldest. A stop request does not interrupt: what was accepted is finished within its
   // deadline.
   const Context ctx{{}, batch.front().deadline, {}};
+  if (ctx.remaining(clock_) < kLeastTime) {
+    for (Item& item : batch)
+      item.done(Error{ErrorCode::DeadlineExceeded, "the database is too slow or too busy"});
+    return;
+  }
   auto stored = store(ctx, database, batch);
   if (!stored && stored.error().code == ErrorCode::Conflict)
     stored = store(ctx, database, batch);  // a deadlock
@@ -197,7 +220,8 @@ void InboxWriter::flush(const std::stop_token& stop,
     return;
   }
   failures_.Increment();
-  if (healthy_.exchange(false, std::memory_order_relaxed) || error.code == ErrorCode::Internal)
+  // A refused value says nothing about the database.
+  if (error.code == ErrorCode::Internal || healthy_.exchange(false, std::memory_order_relaxed))
     log_.error("events could not be stored; their senders are told to send again", {{"error", error}});
   for (Item& item : batch) item.done(error);
 }
@@ -205,7 +229,7 @@ void InboxWriter::flush(const std::stop_token& stop,
 Result<std::vector<InboxWriter::Stored>> InboxWriter::store(const Context& ctx,
                                                             std::unique_ptr<postgres::Connection>& database,
                                                             std::vector<Item>& batch) {
-  if (!database || !database->usable()) {
+  if (!database || !database->alive()) {
     TP_ASSIGN_OR_RETURN(database, postgres::Connection::open(ctx, options_.conninfo, clock_));
   }
   Batch events;
@@ -232,7 +256,7 @@ Result<std::vector<InboxWriter::Stored>> InboxWriter::store(const Context& ctx,
           column(events, [](const NewEvent& event) -> std::string_view { return event.scope.team_node_id; }))
       .add_texts(texts(&NewEvent::kind))
       .add_texts(texts(&NewEvent::provider_id))
-      .add_texts(texts(&NewEvent::order_key))
+      .add_bytes(views(keys.order))
       .add_bigints(
           column(events, [](const NewEvent& event) { return static_cast<std::int64_t>(event.lane); }))
       .add_texts(column(events, headers_text))
