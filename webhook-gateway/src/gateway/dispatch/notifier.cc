@@ -1,0 +1,93 @@
+#include "gateway/dispatch/notifier.h"
+
+#include <chrono>
+#include <utility>
+
+#include "base/thread_name.h"
+
+namespace tp::gateway {
+namespace {
+
+constexpr std::size_t kMost = 1'000;
+constexpr std::chrono::seconds kDeadline{10};
+
+}  // namespace
+
+Notifier::Notifier(const ConfigService& service, const SlackApi* slack, const Clock& clock, log::Logger log)
+    : service_(service),
+      slack_(slack),
+      clock_(clock),
+      log_(std::move(log)),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+Notifier::~Notifier() = default;
+
+void Notifier::gave_up(GaveUp notice) {
+  log_.warn("an event was given up", {{"event", notice.event.str()},
+                                      {"source", to_string(notice.source)},
+                                      {"org", notice.team.org_id},
+                                      {"team", notice.team.team_node_id},
+                                      {"reason", notice.reason}});
+  add([this, notice = std::move(notice)](const Context& ctx) {
+    if (notice.slack) {
+      post(ctx, *notice.slack,
+           "Sorry, I could not investigate this: the agent did not take the request in time. Nothing more "
+           "will be tried; "
+           "please ask again. (Reference: " +
+               notice.event.str() + ")");
+    }
+    if (notice.never_seen && !notice.team.team_node_id.empty()) record(ctx, notice);
+  });
+}
+
+void Notifier::ask_for_words(const SlackThread& thread) {
+  add([this, thread](const Context& ctx) {
+    post(ctx, thread, "Hey! What would you like me to investigate?");
+  });
+}
+
+void Notifier::post(const Context& ctx, const SlackThread& thread, const std::string& text) const {
+  if (slack_ == nullptr) return;
+  const Status posted = slack_->post_message(ctx, thread.channel_id, thread.thread_ts, text);
+  if (!posted)
+    log_.warn("a notice could not be posted", {{"channel", thread.channel_id}, {"error", posted.error()}});
+}
+
+void Notifier::record(const Context& ctx, const GaveUp& notice) const {
+  const std::string& id = notice.event.str();
+  Status recorded = service_.record_run(ctx, {.run_id = id,
+                                              .team = notice.team,
+                                              .correlation_id = id,
+                                              .agent_name = notice.agent_name,
+                                              .trigger_source = std::string{to_string(notice.source)},
+                                              .trigger_message = notice.message});
+  if (recorded)
+    recorded = service_.end_run(ctx, id, {.success = false, .error = "not started: " + notice.reason});
+  if (!recorded)
+    log_.warn("a run that was given up could not be recorded", {{"event", id}, {"error", recorded.error()}});
+}
+
+void Notifier::add(Job job) {
+  {
+    const MutexLock lock{m_};
+    if (jobs_.size() >= kMost) return log_.warn("too many notices at once: one is dropped");
+    jobs_.push_back(std::move(job));
+  }
+  changed_.notify_one();
+}
+
+void Notifier::run(const std::stop_token& stop) {
+  set_thread_name("notifier");
+  while (true) {
+    Job job;
+    {
+      const MutexLock lock{m_};
+      if (!changed_.wait(m_, stop, [this]() TP_REQUIRES(m_) { return !jobs_.empty(); })) return;
+      job = std::move(jobs_.front());
+      jobs_.pop_front();
+    }
+    job(Context{stop, SteadyTime::max(), {}}.child(clock_, kDeadline));
+  }
+}
+
+}  // namespace tp::gateway

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "gateway/event/event.h"
+#include "gateway/event/interpretation.h"
+#include "gateway/platform/config_service.h"
+#include "gateway/platform/slack_api.h"
+#include "log/log.h"
+
+namespace tp::gateway {
+
+// An event whose run will not be tried again.
+struct GaveUp {
+  EventId event;
+  TeamRef team{};
+  SourceKind source = SourceKind::Slack;
+  std::string agent_name{};
+  std::string message{};
+  std::string reason{};
+  bool never_seen = false;  // certainly no agent has seen it, so none has recorded it
+  std::optional<SlackThread> slack{};
+};
+
+// Says what became of people's words when no agent will: in the Slack thread, and, for a run that no agent
+// has seen, in the Config Service's record of runs. Best effort on a thread of its own: what fails is logged,
+// and more than a thousand notices at once are not kept. Thread-safe.
+class Notifier {
+ public:
+  // All must outlive it. `slack` may be null: then nothing is posted.
+  Notifier(const ConfigService& service, const SlackApi* slack, const Clock& clock, log::Logger log);
+  ~Notifier();
+  Notifier(const Notifier&) = delete;
+  Notifier& operator=(const Notifier&) = delete;
+
+  // Never block.
+  void gave_up(GaveUp notice);
+  void ask_for_words(const SlackThread& thread);
+
+ private:
+  using Job = std::function<void(const Context&)>;
+
+  void add(Job job) TP_EXCLUDES(m_);
+  void run(const std::stop_token& stop);
+  void post(const Context& ctx, const SlackThread& thread, const std::string& text) const;
+  void record(const Context& ctx, const GaveUp& notice) const;
+
+  const ConfigService& service_;
+  const SlackApi* slack_;
+  const Clock& clock_;
+  const log::Logger log_;
+  Mutex m_;
+  CondVar changed_;
+  std::deque<Job> jobs_ TP_GUARDED_BY(m_);
+  std::jthread thread_;  // last
+};
+
+}  // namespace tp::gateway
