@@ -1,0 +1,122 @@
+"""The gateway as processes: one a role, or several roles in one, on free ports of loopback."""
+
+import os
+import pathlib
+import socket
+import subprocess
+
+from support.process import Process
+from support.stubs import ADMIN_TOKEN
+from support.waiting import eventually
+from support.webhooks import SECRETS
+
+BINARY = "webhook-gateway"
+ROLES = ("webhooks", "worker", "admin")
+LISTENERS = ("webhooks", "admin", "metrics", "health-probe")
+SLACK_TOKEN = "xoxb-token-of-the-tests"
+ENVIRONMENT = {name: SECRETS[source] for source, name in (
+    ("slack", "SLACK_SIGNING_SECRET"), ("github", "GITHUB_WEBHOOK_SECRET"), ("pagerduty", "PAGERDUTY_WEBHOOK_SECRET"),
+    ("incidentio", "INCIDENTIO_WEBHOOK_SECRET"), ("circleback", "CIRCLEBACK_SIGNING_SECRET"))}
+# What may pass from our environment to the program.
+INHERITED = ("PATH", "TZ", "ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS", "LLVM_PROFILE_FILE")
+# Limits that a test of something else must not meet.
+UNLIMITED = {"team_runs_in_flight": 2000, "team_runs_per_second": 0, "team_runs_per_hour": 0}
+
+
+def program():
+    return pathlib.Path(os.environ["TP_BIN"]) / BINARY
+
+
+def run_gateway(*args, env=None, timeout=60):
+    """Runs the program to its end: the CompletedProcess."""
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    return subprocess.run([program(), *args], capture_output=True, text=True, check=False, timeout=timeout, env=inherited | (env or {}),
+                          stdin=subprocess.DEVNULL)
+
+
+def migrate(database, *args):
+    """As the operator of a platform does it, once: with the owner's rights."""
+    done = run_gateway("migrate", *args, env={"DATABASE_URL": database.url})
+    assert done.returncode == 0, f"migrate: {done.returncode}: {done.stderr}"
+    return done
+
+
+def free_port():
+    """Below the ports of outgoing connections, so that none takes it before it is listened on."""
+    for port in range(22_000 + os.getpid() % 4000 * 2, 32_000):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            if port not in _TAKEN:
+                _TAKEN.add(port)
+                return port
+    raise RuntimeError("no free port")
+
+
+_TAKEN = set()
+
+
+class GatewayProcess(Process):
+    name = "gateway"
+
+    def __init__(self, state, database, stubs, roles=ROLES, env=None, database_role=None, **flags):
+        """`flags` are the program's: team_runs_per_hour=0. Ports stay the same from start to start. `env` adds to the secrets of
+        support/webhooks.py, and removes what it maps to None."""
+        super().__init__(state)
+        self.roles = (roles,) if isinstance(roles, str) else tuple(roles)
+        self.ports = {listener: free_port() for listener in LISTENERS}
+        self.flags = {"roles": ",".join(self.roles), "config_service_url": stubs.config_service.url, "agent_url": stubs.agent.url,
+                      "slack_api_url": stubs.slack.url, "slack_response_origins": stubs.slack.url, "github_api_url": stubs.github.url} | flags
+        self.env = {"DATABASE_URL": database.as_role(database_role) if database_role else database.url}
+        if "webhooks" in self.roles:
+            self.env |= ENVIRONMENT
+        if "worker" in self.roles:
+            self.env |= {"ORCHESTRATOR_INTERNAL_ADMIN_TOKEN": ADMIN_TOKEN, "SLACK_BOT_TOKEN": SLACK_TOKEN}
+        self.env = {k: v for k, v in (self.env | (env or {})).items() if v is not None}
+
+    def start(self, wait=True, **flags):
+        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        command = [str(program()), "serve"]
+        command += [f"--{listener}-bind-address=127.0.0.1:{port}" for listener, port in self.ports.items()]
+        command += [f"--{name.replace('_', '-')}={value}" for name, value in (self.flags | flags).items()]
+        self.launch(command, env=inherited | self.env)
+        eventually(lambda: self.assert_running() or self.probe("/healthz") == 200, 30, f"/healthz of {self.name} answers")
+        if wait:
+            self.wait_until_ready()
+        return self
+
+    def restart(self, timeout=30, **flags):
+        self.stop(timeout)
+        return self.start(**flags)
+
+    def address(self, listener):
+        return f"127.0.0.1:{self.ports[listener]}"
+
+    @property
+    def url(self):
+        """Where webhooks go."""
+        return f"http://{self.address('webhooks')}"
+
+    @property
+    def admin_url(self):
+        return f"http://{self.address('admin')}"
+
+    def abandon(self):
+        """After a failure, which says more than the gateway's end or its log would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def __enter__(self):
+        try:
+            return self.start()
+        except BaseException:
+            self.abandon()
+            raise
+
+    def __exit__(self, kind, *_):
+        self.close() if kind is None else self.abandon()
