@@ -50,10 +50,10 @@ class Server {
 
   // Stops accepting (what waits in the backlog is taken first), lets requests in flight be answered (with
   // `Connection: close`), then closes idle connections, and returns when none is left. A connection that was
-  // in use less than 250 ms ago stays open for so long, so that a peer that sends one request after the other
-  // learns from an answer that it is the last. DeadlineExceeded or Cancelled when that did not happen in
-  // time; the destructor cuts the rest. Telling the load balancer first (readiness) is the caller's business.
-  // Cannot be undone.
+  // in use less than a second ago stays open for so long, so that a peer that sends one request after the
+  // other learns from an answer that it is the last. DeadlineExceeded or Cancelled when that did not happen
+  // in time; the destructor cuts the rest. Telling the load balancer first (readiness) is the caller's
+  // business. Cannot be undone.
   [[nodiscard]] Status drain(const Context& ctx);
 
  private:

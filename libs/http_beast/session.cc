@@ -22,9 +22,9 @@ using boost::beast::string_view;
 // a round trip around the world and a lost packet; short, because peers that misbehave are who waits here.
 constexpr std::chrono::seconds kLastWords{2};
 
-// A connection that was idle for so long does not count as one that is about to send: longer than a client
-// takes between an answer and the next request, when it has one; short beside any drain's deadline.
-constexpr std::chrono::milliseconds kQuiet{250};
+// A connection that was idle for so long does not count as one that is about to send: longer than an answer
+// and the next request are on their way around the world; short beside any drain's deadline.
+constexpr std::chrono::seconds kQuiet{1};
 
 // What is read at once: most requests whole; and of a long body so much that system calls cost little.
 // A connection that waits holds neither, so this is not multiplied by the slow ones.
