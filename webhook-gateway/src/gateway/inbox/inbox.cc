@@ -74,14 +74,17 @@ std::vector<std::int64_t> bigints(const Items& items, F&& f) {
   return values;
 }
 
-// Gives a turn to the teams of a CTE. Rows are locked in one order, so that two statements that wake the same
-// teams cannot wait for each other.
-#define TP_WAKE(cte)                                                                                         \
-  "woken AS (UPDATE orchestrator.team_queues q SET next_due = least(coalesce(q.next_due, now()), now()) "    \
-  "FROM (SELECT l.org_id, l.team_node_id FROM (SELECT DISTINCT org_id, team_node_id FROM " cte               \
-  " WHERE org_id IS NOT NULL ORDER BY 1, 2) c CROSS JOIN LATERAL (SELECT org_id, team_node_id FROM "         \
-  "orchestrator.team_queues t WHERE t.org_id = c.org_id AND t.team_node_id = c.team_node_id FOR UPDATE) l) " \
-  "w WHERE q.org_id = w.org_id AND q.team_node_id = w.team_node_id)"
+// Gives a turn to the teams of a CTE, and back what its rows had taken of their limits (`refund`, an integer
+// for each row). Rows are locked in one order, so that two statements that wake the same teams cannot wait for
+// each other.
+#define TP_WAKE(cte, refund)                                                                                \
+  "woken AS (UPDATE orchestrator.team_queues q SET next_due = least(coalesce(q.next_due, now()), now()), "   \
+  "tokens = q.tokens + w.back, hour_runs = greatest(0, q.hour_runs - w.back) "                               \
+  "FROM (SELECT l.org_id, l.team_node_id, c.back FROM (SELECT org_id, team_node_id, sum(" refund             \
+  ")::integer AS back FROM " cte                                                                             \
+  " WHERE org_id IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2) c CROSS JOIN LATERAL (SELECT org_id, team_node_id " \
+  "FROM orchestrator.team_queues t WHERE t.org_id = c.org_id AND t.team_node_id = c.team_node_id FOR UPDATE) " \
+  "l) w WHERE q.org_id = w.org_id AND q.team_node_id = w.team_node_id)"
 
 // Besides the claims of those who are gone, those of workers that are not in the table at all: a claim that
 // was slow may have come after its worker had been taken out.
@@ -107,7 +110,7 @@ WITH gone AS (
   INSERT INTO orchestrator.attempts (event_id, n, started_at, agent, outcome, detail)
   SELECT f.id, f.attempts, f.attempt_began, f.attempt_agent, 'unknown', 'the worker was lost'
   FROM freed f JOIN orchestrator.inbox before ON before.id = f.id AND before.attempt_open
-), )sql" TP_WAKE("freed") " SELECT count(*) FROM freed";
+), )sql" TP_WAKE("freed", "(state = 'ready')::int") " SELECT count(*) FROM freed";
 
 const std::string kClaimReceived =
     R"sql(
@@ -205,7 +208,7 @@ const std::string kBegin = R"sql(
 WITH input AS MATERIALIZED (
   SELECT * FROM unnest($2::text[]::uuid[], $3::bigint[], $4::text[], $5::bigint[]) AS t(id, fence, agent, limit_ms)
 )
-UPDATE orchestrator.inbox i SET attempt_open = true, attempts = i.attempts + 1, attempt_began = now(),
+UPDATE orchestrator.inbox i SET attempt_open = true, attempts = i.attempts + (NOT i.attempt_open)::int, attempt_began = now(),
   attempt_ends = now() + t.limit_ms * interval '1 ms', attempt_agent = t.agent,
   started_at = coalesce(i.started_at, now())
 FROM input t WHERE i.id = t.id AND i.fence = t.fence AND i.worker_id = $1::uuid AND i.state = 'running'
@@ -260,17 +263,18 @@ gone AS (
   RETURNING i.org_id, i.team_node_id
 ), concerned AS (
   SELECT org_id, team_node_id FROM gone UNION ALL SELECT org_id, team_node_id FROM next
-), )sql" TP_RECORD_ATTEMPTS("gone") ", " TP_WAKE("concerned") " SELECT count(*) FROM gone";
+), )sql" TP_RECORD_ATTEMPTS("gone") ", " TP_WAKE("concerned", "0") " SELECT count(*) FROM gone";
 
-// Once only: the statement may come again when its answer was lost.
+// Once only: the statement may come again when its answer was lost. A start that was refused was none, so it does
+// not count against the team's limits.
 const std::string kSettleOpen = TP_SETTLE_INPUT R"sql(
 moved AS (
   UPDATE orchestrator.inbox i SET state = t.next_state, reason = t.next_reason, worker_id = NULL,
     due_at = now() + t.delay_ms * interval '1 ms', attempt_open = false,
     failures = i.failures + t.failed, uncertain = i.uncertain + t.uncertain_more
   FROM input t WHERE i.id = t.id AND i.fence = t.fence AND (i.worker_id IS NOT NULL OR i.reason = 'worker_lost')
-  RETURNING i.*, t.outcome, t.http_status, t.detail
-), )sql" TP_RECORD_ATTEMPTS("moved") ", " TP_WAKE("moved") " SELECT count(*) FROM moved";
+  RETURNING i.*, t.outcome, t.http_status, t.detail, t.uncertain_more
+), )sql" TP_RECORD_ATTEMPTS("moved") ", " TP_WAKE("moved", "(state = 'retrying' AND uncertain_more = 0)::int") " SELECT count(*) FROM moved";
 
 const std::string kDuplicates = R"sql(
 WITH taken AS (
