@@ -42,7 +42,8 @@ inline NewEvent new_event(std::string provider_id, std::string body = {}) {
   event.kind = "issue_comment";
   event.body = body.empty() ? "body of " + provider_id : std::move(body);
   const auto digest = crypto::sha256(event.body);
-  event.digest.assign(reinterpret_cast<const char*>(digest.data()), digest.size());  // NOLINT(*-reinterpret-cast)
+  event.digest.assign(reinterpret_cast<const char*>(digest.data()),
+                      digest.size());  // NOLINT(*-reinterpret-cast)
   event.provider_id = std::move(provider_id);
   event.headers = {{"x-github-event", "issue_comment"}};
   return event;
@@ -65,7 +66,8 @@ class Fixture {
   // Stores the events as one request, and waits for the answer.
   static Result<InboxWriter::Stored> put(InboxWriter& writer, std::vector<NewEvent> events) {
     std::promise<Result<InboxWriter::Stored>> answer;
-    writer.put(std::move(events), [&](Result<InboxWriter::Stored> stored) { answer.set_value(std::move(stored)); });
+    writer.put(std::move(events),
+               [&](Result<InboxWriter::Stored> stored) { answer.set_value(std::move(stored)); });
     return answer.get_future().get();
   }
   InboxWriter::Stored put(std::vector<NewEvent> events) {
@@ -110,7 +112,9 @@ class Fixture {
     return route_all(inbox, org, team);
   }
   // All turns that are due, until none brings anything any more.
-  std::vector<ClaimedEvent> claim_all(Inbox& inbox, const TeamLimits& limits = kRoomOnly, std::size_t most = 1000) {
+  std::vector<ClaimedEvent> claim_all(Inbox& inbox,
+                                      const TeamLimits& limits = kRoomOnly,
+                                      std::size_t most = 1000) {
     std::vector<ClaimedEvent> events;
     for (auto turn = must(inbox.claim_team(ctx(), limits, most)); turn;
          turn = must(inbox.claim_team(ctx(), limits, most))) {
@@ -124,7 +128,8 @@ class Fixture {
   // The id of the event of that provider id; fails when there is not just one, open or ended.
   EventId id_of(const std::string& provider_id) {
     const auto rows = db.run(
-        "SELECT id FROM orchestrator.inbox WHERE provider_id = $1 UNION ALL SELECT id FROM orchestrator.events WHERE "
+        "SELECT id FROM orchestrator.inbox WHERE provider_id = $1 UNION ALL SELECT id FROM "
+        "orchestrator.events WHERE "
         "provider_id = $1",
         postgres::Params{}.add(provider_id));
     if (rows.size() != 1) throw std::runtime_error{std::to_string(rows.size()) + " events of " + provider_id};
@@ -133,7 +138,8 @@ class Fixture {
   // "state/reason" of an open or ended event.
   std::string state_of(const EventId& id) {
     return db.value(
-        "SELECT state || '/' || reason FROM orchestrator.inbox WHERE id = $1::uuid UNION ALL SELECT state || '/' || "
+        "SELECT state || '/' || reason FROM orchestrator.inbox WHERE id = $1::uuid UNION ALL SELECT state || "
+        "'/' || "
         "reason FROM orchestrator.events WHERE id = $1::uuid",
         postgres::Params{}.add(id.view()));
   }

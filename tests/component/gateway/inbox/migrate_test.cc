@@ -81,16 +81,18 @@ TEST_CASE("the ingest role adds events, and reads nothing but ids and keys") {
 
   const auto connection = must(postgres::Connection::open(f.ctx(), f.db.url(role), f.db.clock()));
   CHECK(check_schema(f.ctx(), *connection));
-  CHECK(connection->execute(f.ctx(), "SELECT event_id, digest_key, provider_key, twin_key FROM orchestrator.dedupe_keys"));
+  CHECK(connection->execute(
+      f.ctx(), "SELECT event_id, digest_key, provider_key, twin_key FROM orchestrator.dedupe_keys"));
   const auto tables = f.db.run(
-      "SELECT relname FROM pg_class WHERE relnamespace = 'orchestrator'::regnamespace AND relkind IN ('r', 'p') AND "
+      "SELECT relname FROM pg_class WHERE relnamespace = 'orchestrator'::regnamespace AND relkind IN ('r', "
+      "'p') AND "
       "relname <> 'schema_migrations'");
   CHECK(tables.size() > 10);
   for (std::size_t row = 0; row < tables.size(); ++row) {
     const std::string table = "orchestrator." + std::string{tables.text(row, 0)};
     for (const std::string& sql :
-         {"SELECT * FROM " + table, "SELECT count(*) FROM (SELECT t FROM " + table + " t) x", "DELETE FROM " + table,
-          "TRUNCATE " + table, "COPY " + table + " TO STDOUT"}) {
+         {"SELECT * FROM " + table, "SELECT count(*) FROM (SELECT t FROM " + table + " t) x",
+          "DELETE FROM " + table, "TRUNCATE " + table, "COPY " + table + " TO STDOUT"}) {
       CAPTURE(sql);
       const auto denied = connection->execute(f.ctx(), sql);
       REQUIRE_FALSE(denied);
@@ -100,9 +102,11 @@ TEST_CASE("the ingest role adds events, and reads nothing but ids and keys") {
   for (const char* sql :
        {"SELECT body FROM orchestrator.payloads", "SELECT id FROM orchestrator.inbox",
         "SELECT expires_at FROM orchestrator.dedupe_keys", "UPDATE orchestrator.inbox SET state = 'received'",
-        "UPDATE orchestrator.dedupe_keys SET digest_key = ''", "INSERT INTO orchestrator.controls (changed_by) VALUES ('x')",
-        "SELECT orchestrator.maintain(1, 1)", "CREATE TABLE orchestrator.mine (n int)",
-        "INSERT INTO orchestrator.inbox (id, source, kind) VALUES (gen_random_uuid(), '', '') RETURNING state"}) {
+        "UPDATE orchestrator.dedupe_keys SET digest_key = ''",
+        "INSERT INTO orchestrator.controls (changed_by) VALUES ('x')", "SELECT orchestrator.maintain(1, 1)",
+        "CREATE TABLE orchestrator.mine (n int)",
+        "INSERT INTO orchestrator.inbox (id, source, kind) VALUES (gen_random_uuid(), '', '') RETURNING "
+        "state"}) {
     CAPTURE(sql);
     const auto denied = connection->execute(f.ctx(), sql);
     REQUIRE_FALSE(denied);
@@ -122,8 +126,10 @@ TEST_CASE("the worker's role can do all that a worker does, and change no table"
   f.route_all(inbox, "o", "t");
   const auto events = f.claim_all(inbox);
   REQUIRE(events.size() == 1);
-  REQUIRE(must(inbox.begin_attempts(f.ctx(), {{events[0].claim, "a:1", std::chrono::minutes{1}}})).size() == 1);
-  must(inbox.settle(f.ctx(), {{.claim = events[0].claim, .state = State::Dead, .reason = "x", .outcome = "dead"}}));
+  REQUIRE(must(inbox.begin_attempts(f.ctx(), {{events[0].claim, "a:1", std::chrono::minutes{1}}})).size() ==
+          1);
+  must(inbox.settle(f.ctx(),
+                    {{.claim = events[0].claim, .state = State::Dead, .reason = "x", .outcome = "dead"}}));
   must(inbox.count_duplicates(f.ctx()));
   CHECK(f.state_of(events[0].claim.id) == "received/redelivered");
   must(inbox.wake_forgotten(f.ctx()));
@@ -142,7 +148,8 @@ TEST_CASE("the worker's role can do all that a worker does, and change no table"
 
 TEST_CASE("a role that does not exist is named") {
   Database db;
-  const auto failed = migrate(db.soon(), db.connection(), {.ingest_role = "no such \"role\"", .worker_role = {}});
+  const auto failed =
+      migrate(db.soon(), db.connection(), {.ingest_role = "no such \"role\"", .worker_role = {}});
   REQUIRE_FALSE(failed);
   CHECK(failed.error().message.find("no such \"role\"") != std::string::npos);
   CHECK(db.count("pg_tables WHERE schemaname = 'orchestrator'") == 0);

@@ -75,15 +75,17 @@ std::vector<std::int64_t> bigints(const Items& items, F&& f) {
 }
 
 // Gives a turn to the teams of a CTE, and back what its rows had taken of their limits (`refund`, an integer
-// for each row). Rows are locked in one order, so that two statements that wake the same teams cannot wait for
-// each other.
-#define TP_WAKE(cte, refund)                                                                                \
-  "woken AS (UPDATE orchestrator.team_queues q SET next_due = least(coalesce(q.next_due, now()), now()), "   \
-  "tokens = q.tokens + w.back, hour_runs = greatest(0, q.hour_runs - w.back) "                               \
-  "FROM (SELECT l.org_id, l.team_node_id, c.back FROM (SELECT org_id, team_node_id, sum(" refund             \
-  ")::integer AS back FROM " cte                                                                             \
-  " WHERE org_id IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2) c CROSS JOIN LATERAL (SELECT org_id, team_node_id " \
-  "FROM orchestrator.team_queues t WHERE t.org_id = c.org_id AND t.team_node_id = c.team_node_id FOR UPDATE) " \
+// for each row). Rows are locked in one order, so that two statements that wake the same teams cannot wait
+// for each other.
+#define TP_WAKE(cte, refund)                                                                               \
+  "woken AS (UPDATE orchestrator.team_queues q SET next_due = least(coalesce(q.next_due, now()), now()), " \
+  "tokens = q.tokens + w.back, hour_runs = greatest(0, q.hour_runs - w.back) "                             \
+  "FROM (SELECT l.org_id, l.team_node_id, c.back FROM (SELECT org_id, team_node_id, sum(" refund           \
+  ")::integer AS back FROM " cte                                                                           \
+  " WHERE org_id IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2) c CROSS JOIN LATERAL (SELECT org_id, "           \
+  "team_node_id "                                                                                          \
+  "FROM orchestrator.team_queues t WHERE t.org_id = c.org_id AND t.team_node_id = c.team_node_id FOR "     \
+  "UPDATE) "                                                                                               \
   "l) w WHERE q.org_id = w.org_id AND q.team_node_id = w.team_node_id)"
 
 // Besides the claims of those who are gone, those of workers that are not in the table at all: a claim that
@@ -118,7 +120,7 @@ WITH next AS (
   SELECT id FROM orchestrator.inbox
   WHERE state = 'received' AND worker_id IS NULL AND lane = $2 AND due_at <= now()
     AND EXISTS (SELECT 1 FROM orchestrator.workers w WHERE w.id = $1::uuid AND w.alive_until > now())
-  ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
+  ORDER BY due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED
 ), i AS (
   UPDATE orchestrator.inbox SET worker_id = $1::uuid, fence = fence + 1
   WHERE id IN (SELECT id FROM next) RETURNING *
@@ -132,7 +134,7 @@ WITH input AS MATERIALIZED (
     AS t(id, fence, org_id, team_node_id, retry_s)
 ), routed AS (
   UPDATE orchestrator.inbox i SET state = 'ready', reason = '', org_id = t.org_id, team_node_id = t.team_node_id,
-    worker_id = NULL, failures = 0, due_at = now(), retry_until = i.since + t.retry_s * interval '1 s'
+    worker_id = NULL, failures = 0, due_at = i.since, retry_until = i.since + t.retry_s * interval '1 s'
   FROM input t WHERE i.id = t.id AND i.fence = t.fence AND i.state = 'received'
   RETURNING i.org_id, i.team_node_id
 )
@@ -178,14 +180,14 @@ WITH candidates AS MATERIALIZED (
   WHERE org_id = $2 AND team_node_id = $3 AND state IN ('ready', 'retrying') AND due_at <= now()
     AND NOT source = ANY ($4::text[])
     AND EXISTS (SELECT 1 FROM orchestrator.workers w WHERE w.id = $1::uuid AND w.alive_until > now())
-  ORDER BY due_at LIMIT $5::bigint + 200 FOR UPDATE SKIP LOCKED
+  ORDER BY due_at, id LIMIT $5::bigint + 200 FOR UPDATE SKIP LOCKED
 ), put_off AS (
   UPDATE orchestrator.inbox SET due_at = now() + interval '15 s'
   WHERE id = ANY (ARRAY(SELECT id FROM candidates WHERE blocked))
 ), i AS (
   UPDATE orchestrator.inbox SET state = 'running', reason = '', worker_id = $1::uuid, fence = fence + 1,
     attempt_open = false
-  WHERE id = ANY (ARRAY(SELECT id FROM candidates WHERE NOT blocked ORDER BY due_at LIMIT $5::bigint)) RETURNING *
+  WHERE id = ANY (ARRAY(SELECT id FROM candidates WHERE NOT blocked ORDER BY due_at, id LIMIT $5::bigint)) RETURNING *
 )
 SELECT )sql" TP_EVENT_COLUMNS R"sql(, c.more
 FROM (SELECT count(*) = $5::bigint + 200 AS more FROM candidates) c
@@ -265,8 +267,8 @@ gone AS (
   SELECT org_id, team_node_id FROM gone UNION ALL SELECT org_id, team_node_id FROM next
 ), )sql" TP_RECORD_ATTEMPTS("gone") ", " TP_WAKE("concerned", "0") " SELECT count(*) FROM gone";
 
-// Once only: the statement may come again when its answer was lost. A start that was refused was none, so it does
-// not count against the team's limits.
+// Once only: the statement may come again when its answer was lost. A start that was refused was none, so it
+// does not count against the team's limits.
 const std::string kSettleOpen = TP_SETTLE_INPUT R"sql(
 moved AS (
   UPDATE orchestrator.inbox i SET state = t.next_state, reason = t.next_reason, worker_id = NULL,
@@ -274,7 +276,8 @@ moved AS (
     failures = i.failures + t.failed, uncertain = i.uncertain + t.uncertain_more
   FROM input t WHERE i.id = t.id AND i.fence = t.fence AND (i.worker_id IS NOT NULL OR i.reason = 'worker_lost')
   RETURNING i.*, t.outcome, t.http_status, t.detail, t.uncertain_more
-), )sql" TP_RECORD_ATTEMPTS("moved") ", " TP_WAKE("moved", "(state = 'retrying' AND uncertain_more = 0)::int") " SELECT count(*) FROM moved";
+), )sql" TP_RECORD_ATTEMPTS("moved") ", " TP_WAKE(
+    "moved", "(state = 'retrying' AND uncertain_more = 0)::int") " SELECT count(*) FROM moved";
 
 const std::string kDuplicates = R"sql(
 WITH taken AS (

@@ -78,8 +78,8 @@ CREATE TABLE orchestrator.inbox (
   worker_id     uuid,                        -- who has it claimed
   fence         bigint NOT NULL DEFAULT 0    -- one more with every claim: tells an old claim from the present one
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
-CREATE INDEX inbox_received ON orchestrator.inbox (lane, due_at) WHERE state = 'received' AND worker_id IS NULL;
-CREATE INDEX inbox_waiting ON orchestrator.inbox (org_id, team_node_id, due_at)
+CREATE INDEX inbox_received ON orchestrator.inbox (lane, due_at, id) WHERE state = 'received' AND worker_id IS NULL;
+CREATE INDEX inbox_waiting ON orchestrator.inbox (org_id, team_node_id, due_at, id)
   WHERE state IN ('ready', 'retrying');
 CREATE INDEX inbox_running ON orchestrator.inbox (org_id, team_node_id) WHERE state = 'running';
 CREATE INDEX inbox_claimed ON orchestrator.inbox (worker_id) WHERE worker_id IS NOT NULL;
