@@ -1,5 +1,6 @@
 """Fixtures that all suites share. See support/ for what is behind them."""
 
+import contextlib
 import itertools
 import os
 import pathlib
@@ -7,7 +8,11 @@ import re
 
 import pytest
 
+from support import platform
 from support.cluster import Cluster
+from support.gateway import GatewayProcess, migrate
+from support.postgres import INGEST_ROLE, WORKER_ROLE, OwnServer, Server
+from support.stubs import StubServices
 from support.teams import Teams
 
 FIGURES = []
@@ -62,6 +67,64 @@ def namespace(namespaces):
 @pytest.fixture
 def teams(kube, namespace):
     return Teams(kube, namespace)
+
+
+# ---------------------------------------------------------------- the gateway and what is around it
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """The database server of the run. Nothing may break it."""
+    server = Server.of_environment()
+    server.make_roles()
+    return server
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres):
+    """A database with the gateway's tables, to copy; nobody connects to it."""
+    database = postgres.create()
+    migrate(database, f"--ingest-role={INGEST_ROLE}", f"--worker-role={WORKER_ROLE}")
+    yield database
+    database.drop()
+
+
+@pytest.fixture
+def database(postgres, migrated):
+    """One of the test's own, with the gateway's tables."""
+    database = postgres.create(template=migrated)
+    yield database
+    database.drop()
+
+
+@pytest.fixture
+def own_postgres(state, request):
+    """A server of the test's own to break: (server, database with the gateway's tables)."""
+    with OwnServer(state / f"postgres-{request.node.name}") as server:
+        server.make_roles()
+        database = server.create()
+        migrate(database, f"--ingest-role={INGEST_ROLE}", f"--worker-role={WORKER_ROLE}")
+        yield server, database
+
+
+@pytest.fixture
+def stubs(state, request):
+    """The platform's services, with the ten teams of support/platform.py."""
+    with StubServices(state / f"stubs-{request.node.name}", platform.seed()) as stubs:
+        yield stubs
+
+
+@pytest.fixture
+def gateways(state, stubs, request):
+    """gateways(database, roles=("webhooks",), claim_lease="2s") starts one; all are stopped, and their logs judged, at the end."""
+    with contextlib.ExitStack() as stack:
+        def make(database, start=True, **settings):
+            directory = state / f"gateway-{request.node.name}-{next(COUNTER)}"
+            gateway = GatewayProcess(directory, database, stubs, **settings)
+            stack.callback(gateway.close)
+            return gateway.start() if start else gateway
+
+        yield make
 
 
 @pytest.fixture(scope="session")
