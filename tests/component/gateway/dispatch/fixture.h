@@ -1,0 +1,301 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "../inbox/fixture.h"
+#include "base/mutex.h"
+#include "gateway/dispatch/dispatcher.h"
+#include "gateway/dispatch/interactions.h"
+#include "gateway/dispatch/notifier.h"
+#include "gateway/dispatch/resolver.h"
+#include "gateway/dispatch/router.h"
+#include "gateway/dispatch/settler.h"
+#include "http/client.h"
+#include "support/catch.h"
+
+namespace tp::gateway::test {
+
+inline http::Exchange answer(int status, std::string body = "{}", http::Headers headers = {}) {
+  return {http::Response{status, std::move(headers), std::move(body)}, true};
+}
+inline http::Exchange not_connected() { return {Error{ErrorCode::Unavailable, "connection refused"}, false}; }
+inline http::Exchange closed_by_peer() { return {Error{ErrorCode::Unavailable, "connection lost"}, true}; }
+inline http::Exchange too_late() { return {Error{ErrorCode::DeadlineExceeded, "deadline passed"}, true}; }
+
+// Answers by a function of the test's; keeps every request. Exchanges that are started end on the thread that
+// starts them, or when the test says so.
+class FakeService final : public http::HttpClient {
+ public:
+  using Serve = std::function<http::Exchange(const http::Request&)>;
+  explicit FakeService(Serve serve) : serve_(std::move(serve)) {}
+
+  void serve(Serve serve) {
+    const MutexLock lock{m_};
+    serve_ = std::move(serve);
+  }
+  // Started exchanges are kept open until end_held().
+  void hold(bool held) {
+    const MutexLock lock{m_};
+    hold_ = held;
+  }
+  void end_held(const http::Exchange& exchange) {
+    std::vector<std::function<void(http::Exchange)>> held;
+    {
+      const MutexLock lock{m_};
+      held.swap(held_);
+    }
+    for (const auto& done : held) done(exchange);
+  }
+
+  [[nodiscard]] std::vector<http::Request> requests() {
+    const MutexLock lock{m_};
+    return requests_;
+  }
+  [[nodiscard]] std::size_t count(std::string_view part) {
+    std::size_t n = 0;
+    for (const http::Request& request : requests())
+      n += request.target.find(part) == std::string::npos ? 0U : 1U;
+    return n;
+  }
+
+  [[nodiscard]] Result<http::Response> send(const Context& /*ctx*/, const http::Request& request) override {
+    return note(request)(request).result;
+  }
+  void start(const Context& /*ctx*/,
+             http::Request request,
+             std::function<void(http::Exchange)> done) override {
+    const Serve serve = note(request);
+    {
+      const MutexLock lock{m_};
+      if (hold_) return held_.push_back(std::move(done));
+    }
+    done(serve(request));
+  }
+  [[nodiscard]] Status stream(const Context& /*ctx*/,
+                              const http::Request& /*request*/,
+                              http::ResponseSink& /*sink*/) override {
+    return Error{ErrorCode::Internal, "not used"};
+  }
+
+ private:
+  Serve note(const http::Request& request) {
+    const MutexLock lock{m_};
+    requests_.push_back(request);
+    return serve_;
+  }
+
+  Mutex m_;
+  Serve serve_ TP_GUARDED_BY(m_);
+  bool hold_ TP_GUARDED_BY(m_) = false;
+  std::vector<http::Request> requests_ TP_GUARDED_BY(m_);
+  std::vector<std::function<void(http::Exchange)>> held_ TP_GUARDED_BY(m_);
+};
+
+// Hands out what another owns.
+class Borrowed final : public http::HttpClient {
+ public:
+  explicit Borrowed(http::HttpClient& client) : client_(client) {}
+  [[nodiscard]] Result<http::Response> send(const Context& ctx, const http::Request& request) override {
+    return client_.send(ctx, request);
+  }
+  void start(const Context& ctx, http::Request request, std::function<void(http::Exchange)> done) override {
+    client_.start(ctx, std::move(request), std::move(done));
+  }
+  [[nodiscard]] Status stream(const Context& ctx,
+                              const http::Request& request,
+                              http::ResponseSink& sink) override {
+    return client_.stream(ctx, request, sink);
+  }
+
+ private:
+  http::HttpClient& client_;
+};
+
+class NoToken final : public http::TokenSource {
+ public:
+  [[nodiscard]] Result<crypto::Secret> token(const Context& /*ctx*/) override {
+    return crypto::Secret{"admin"};
+  }
+  void rejected() noexcept override {}
+};
+
+// A Slack mention in a channel, as the ingest stores it.
+inline NewEvent slack_mention(const std::string& id,
+                              const std::string& channel = "C1",
+                              const std::string& text = "<@UBOT> why is checkout slow?") {
+  const nlohmann::json body{{"type", "event_callback"},
+                            {"team_id", "T1"},
+                            {"event_id", id},
+                            {"authorizations", {{{"team_id", "T1"}, {"user_id", "UBOT"}, {"is_bot", true}}}},
+                            {"event",
+                             {{"type", "app_mention"},
+                              {"user", "U1"},
+                              {"text", text},
+                              {"ts", "1768000000.0001"},
+                              {"channel", channel}}}};
+  NewEvent event = new_event(id, body.dump());
+  event.source = SourceKind::Slack;
+  event.kind = "app_mention";
+  event.headers.clear();
+  return event;
+}
+
+// The whole worker over a real database and a played platform: the team "sre" of "acme" has the channel C1.
+class WorkerFixture : public Fixture {
+ public:
+  explicit WorkerFixture(Dispatcher::Settings settings = default_settings())
+      : config_([this](const http::Request& request) { return config_service(request); }),
+        agent([](const http::Request& /*request*/) { return answer(200, R"({"success":true})"); }),
+        slack([](const http::Request& /*request*/) { return answer(200, R"({"ok":true})"); }),
+        service(config_, token_, db.clock()),
+        directory(service, db.clock()),
+        slack_api_(slack, crypto::Secret{"xoxb"}, db.clock()),
+        responses_({{"https://hooks.slack.com", &slack}}, db.clock()),
+        inbox(worker()),
+        notifier(service, &slack_api_, db.clock(), no_log()),
+        interactions_(service, &slack_api_, responses_, no_log()),
+        settler(
+            inbox, [] {}, db.clock(), rng, no_log()),
+        dispatcher(
+            std::move(settings),
+            [this](const std::string& url) -> Result<std::unique_ptr<http::HttpClient>> {
+              agents.push_back(url);
+              return std::unique_ptr<http::HttpClient>{std::make_unique<Borrowed>(agent)};
+            },
+            inbox,
+            directory,
+            nullptr,
+            notifier,
+            settler,
+            policy,
+            db.clock(),
+            rng,
+            registry,
+            no_log()),
+        router(
+            {}, inbox, directory, interactions_, settler, policy, [] {}, db.clock(), rng, no_log()),
+        resolver(inbox, service, notifier, settler, policy, db.clock(), rng, no_log()) {}
+
+  static Dispatcher::Settings default_settings() {
+    Dispatcher::Settings settings;
+    settings.team = kRoomOnly;
+    settings.urls.shared = "http://agent";
+    return settings;
+  }
+
+  // Everything that can be done now. What is due later is not waited for.
+  void settle() {
+    must(settler.drain(ctx()));
+    while (must(router.step(ctx(), Lane::Normal)) || must(router.step(ctx(), Lane::Interactive)) ||
+           must(dispatcher.step(ctx())) || must(resolver.step(ctx()))) {
+      must(settler.drain(ctx()));
+    }
+    must(settler.drain(ctx()));
+  }
+  // As if its time had come.
+  void make_due(const EventId& id) {
+    db.run("UPDATE orchestrator.inbox SET due_at = now() WHERE id = $1::uuid",
+           postgres::Params{}.add(id.view()));
+    db.run("UPDATE orchestrator.team_queues SET next_due = now()");
+  }
+  // Stores an event and does what can be done; its id.
+  EventId handle(NewEvent event) {
+    const std::string provider_id = event.provider_id;
+    put(std::move(event));
+    settle();
+    return id_of(provider_id);
+  }
+  // Outcomes of an event's attempts, in order, separated by spaces.
+  std::string attempts_of(const EventId& id) {
+    return db.value(
+        "SELECT coalesce(string_agg(outcome, ' ' ORDER BY n), '') FROM orchestrator.attempts WHERE event_id "
+        "= $1::uuid",
+        postgres::Params{}.add(id.view()));
+  }
+  // Waits for the notifier's thread.
+  bool told_slack(std::string_view part) {
+    return eventually([&] { return slack.count(part) > 0; });
+  }
+  static bool eventually(const std::function<bool()>& condition) {
+    Mutex m;
+    CondVar never;
+    for (int i = 0; i < 1000; ++i) {
+      if (condition()) return true;
+      const MutexLock lock{m};
+      static_cast<void>(never.wait_for(m, {}, std::chrono::milliseconds{10}, [] { return false; }));
+    }
+    return false;
+  }
+
+  http::Exchange config_service(const http::Request& request) {
+    const auto is = [&](std::string_view part) { return request.target.find(part) != std::string::npos; };
+    if (config_away) return not_connected();
+    if (is("/routing/lookup")) {
+      const auto channel =
+          nlohmann::json::parse(request.body)["identifiers"].value("slack_channel_id", std::string{});
+      if (channel != "C1")
+        return answer(200, R"({"found":false,"org_id":null,"team_node_id":null,"tried":[]})");
+      return answer(200,
+                    R"({"found":true,"org_id":"acme","team_node_id":"sre","tried":["slack_channel_id"]})");
+    }
+    if (is("/impersonation-token")) {
+      return answer(200,
+                    R"({"token":"t)" + std::to_string(++tokens) + R"(","expires_at":"2099-01-01T00:00:00"})");
+    }
+    if (is("/config/me")) {
+      return answer(
+          200, nlohmann::json{{"effective_config", {{"agent", {{"dedicated_service_url", dedicated_url}}}}}}
+                   .dump());
+    }
+    if (is("/unified-audit")) return answer(200, audit);
+    if (is("/tool-calls")) return answer(200, R"({"tool_calls":[],"total":0})");
+    return answer(200);
+  }
+
+ private:
+  FakeService config_;
+  NoToken token_;
+
+ public:
+  // What the Config Service answers.
+  std::atomic<bool> config_away{false};
+  std::atomic<int> tokens{0};
+  std::string dedicated_url;
+  std::string audit = R"({"events":[],"has_more":false})";
+
+  FakeService agent;
+  FakeService slack;
+  std::vector<std::string> agents;  // that a client was made for
+  Policy policy;
+  ConfigService service;
+  Directory directory;
+
+ private:
+  SlackApi slack_api_;
+  SlackResponses responses_;
+
+ public:
+  Inbox& inbox;
+  Notifier notifier;
+
+ private:
+  Interactions interactions_;
+
+ public:
+  Settler settler;
+  Dispatcher dispatcher;
+  Router router;
+  Resolver resolver;
+
+  [[nodiscard]] FakeService& config() noexcept { return config_; }
+};
+
+}  // namespace tp::gateway::test
