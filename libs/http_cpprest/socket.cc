@@ -60,6 +60,8 @@ void reset_on_close(int fd) noexcept {
                sizeof now);  // fails only where there is no connection to reset
 }
 
+void end_connection(int fd) noexcept { ::shutdown(fd, SHUT_RDWR); }  // fails only where there is none
+
 bool is_stale(int fd) noexcept {
   char byte = 0;
   // Nothing to read, and not the end either (EAGAIN), is the one answer of a healthy idle connection.

@@ -36,6 +36,10 @@ class UniqueFd {
 // Makes the socket's last close tell the peer by RST that nothing more is wanted.
 void reset_on_close(int fd) noexcept;
 
+// Ends whatever a socket's first owner does with it, at once and in both directions: pending operations come
+// back, and a connection that is being made fails.
+void end_connection(int fd) noexcept;
+
 // Whether an idle HTTP connection can no longer be used: the peer has closed it, or has sent what nobody
 // asked for.
 [[nodiscard]] bool is_stale(int fd) noexcept;

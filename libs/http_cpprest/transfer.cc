@@ -213,17 +213,23 @@ std::optional<Transfer::Ending> Transfer::ended_by_peer() const {
 void Transfer::abandon() {
   std::optional<pplx::task_completion_event<std::size_t>> written;
   bool failed = false;
+  bool connected = false;
   {
     const MutexLock lock{m_};
     abandoned_ = true;
+    connected = static_cast<bool>(socket_);
     // A peer that is sending would otherwise wait on our closed window for a minute (Linux's FIN_WAIT2).
     reset_on_close(socket_.get());
+    if (connected) end_connection(socket_.get());
     piece_ = {};
     written = std::exchange(written_, std::nullopt);
     failed = failure_.has_value();
   }
   if (written) written->set_exception(given_up());
-  cancel_.cancel();  // closes the connection; harmless when all is over
+  // cpprestsdk's cancellation closes its socket on this thread, while a pool thread may be starting the next
+  // step of a read on it, which then crashes. So it is only for a request that has no socket yet; any other
+  // ends by itself when its socket does.
+  if (!connected) cancel_.cancel();
   const MutexLock lock{m_};
   // Only now, when nothing more can be written. cpprestsdk's own report of a failure is exact without it.
   if (!failed && may_have_left()) sent_ = true;
