@@ -138,6 +138,21 @@ TEST_CASE("a drain waits for requests on every thread, and closes idle connectio
   CHECK(drain.ok());
 }
 
+TEST_CASE("a peer that was answered a moment ago is heard once more, with nothing else in flight") {
+  Fixture f{{.io_threads = 2}};
+  RawClient c = f.client();
+  c.send(kGetHello);
+  REQUIRE(c.read_response().ends_with("hello"));
+  Drain drain{*f.server};
+  await_no_listener(*f.server);
+  c.send(kGetHello);
+  const std::string response = c.read_response();
+  CHECK(response.ends_with("hello"));
+  CHECK(has(response, "Connection: close\r\n"));
+  CHECK(c.closed());
+  CHECK(drain.ok());
+}
+
 TEST_CASE("clients that stop when they are told to see no failure in a drain") {
   for (int round = 0; round < 5; ++round) {
     Fixture f{{.io_threads = 2}};
