@@ -129,8 +129,8 @@ bool Connection::usable() const noexcept { return !abandoned_ && PQstatus(pg_.ge
 
 Result<Rows> Connection::execute(const Context& ctx, const std::string& sql, const Params& params) {
   if (!usable()) return Error{ErrorCode::Unavailable, "the database connection is lost"};
-  std::uint64_t earlier = 0;  // a stop request of an earlier call's context
-  static_cast<void>(::read(wake_, &earlier, sizeof earlier));
+  eventfd_t earlier = 0;  // a stop request of an earlier call's context
+  static_cast<void>(::eventfd_read(wake_, &earlier));
   const std::stop_callback on_stop{ctx.stop, [this] { interrupt(); }};
   Status sent = send(ctx, sql, params);
   if (sent) return receive(ctx);
@@ -146,8 +146,7 @@ bool Connection::alive() const noexcept {
 }
 
 void Connection::interrupt() const noexcept {
-  const std::uint64_t one = 1;
-  static_cast<void>(::write(wake_, &one, sizeof one));  // a full counter is as good as a written one
+  static_cast<void>(::eventfd_write(wake_, 1));  // a full counter is as good as a written one
 }
 
 Status Connection::wait(const Context& ctx, short events) {
