@@ -22,6 +22,8 @@ target_compile_options(tp_flags INTERFACE
     -Wshorten-64-to-32 -Winconsistent-missing-destructor-override -Wloop-analysis -Wnull-dereference>
   # g++ 12 finds overlaps in its own std::string (GCC bug 105651, mended in 13), and -Wnull-dereference inside Boost.
   $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>
+  # With optimization it also takes the members of a std::variant's other alternatives for uninitialized.
+  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>,$<NOT:$<CONFIG:Debug>>>:-Wno-maybe-uninitialized>
   $<$<BOOL:${TP_WERROR}>:-Werror>
   -fno-omit-frame-pointer -fstack-protector-strong)
 # Bounds-checks operator[] and friends in libstdc++; cheap, on in every build including release.
