@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from support.cluster import CHART, CRD, RELEASE, ROOT, SYSTEM
+from support.gateway import run_gateway
 from support.operator_process import run_operator
 
 # Every value that ends in an argument of the operator.
@@ -93,8 +94,9 @@ def test_values_reach_the_arguments(cluster, tmp_path):
     assert json.loads(peer.split("=", 1)[1]) == ALL_ARGUMENTS["teams"]["gatewayPeer"]
 
 
-@pytest.mark.parametrize("values", [{"logs": {}}, {"log": {"level": "loud"}}, {"watchNamespaces": ["Not_A_Name"]}],
-                         ids=["unknown-key", "unknown-level", "bad-namespace"])
+@pytest.mark.parametrize("values", [{"logs": {}}, {"log": {"level": "loud"}}, {"watchNamespaces": ["Not_A_Name"]},
+                                    {"gateway": {"workers": {}}}, {"gateway": {"config": {"gitlab": {}}}}],
+                         ids=["unknown-key", "unknown-level", "bad-namespace", "unknown-role", "unknown-source"])
 def test_wrong_values_are_refused(cluster, tmp_path, values):
     file = tmp_path / "values.yaml"
     file.write_text(yaml.safe_dump(values))
@@ -103,8 +105,178 @@ def test_wrong_values_are_refused(cluster, tmp_path, values):
     assert next(iter(values)) in done.stderr
 
 
-def test_versions_agree():
+@pytest.mark.parametrize("run", [run_operator, run_gateway])
+def test_versions_agree(run):
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
-    done = run_operator("version")
+    done = run("version")
     assert done.returncode == 0
     assert chart["appVersion"] in done.stdout, f"{chart['appVersion']} is not in {done.stdout!r} ({ROOT.name})"
+
+
+# ---------------------------------------------------------------- the gateway
+
+ROLES = ("webhooks", "worker", "admin")
+LOGINS = {"ingest": {"secret": "ingest-login", "role": "gateway_ingest"}, "worker": {"secret": "worker-login", "role": "gateway_worker"}}
+# Every value of the gateway that ends in an argument, a variable or a file.
+ALL_OF_THE_GATEWAY = {
+    "enabled": True, "log": {"level": "debug", "format": "text"}, "agentHosts": [".agents.example.com"],
+    "trustedProxies": ["192.0.2.0/24", "2001:db8::/32"], "database": LOGINS, "signingSecrets": {"circleback": {"secret": "circleback"}},
+    "extraSigningSecrets": [{"file": "alerts", "secret": "acme-alerts", "key": "webhook_secret"}],
+    "config": {
+        "github": {"botHandle": "fox", "events": ["issues.opened"]},
+        "endpoints": [{"name": "alerts", "org": "acme", "team": "checkout", "message": "/title"}],
+        "secrets": [{"source": "generic", "endpoint": "alerts", "file": "/etc/webhook-gateway/secrets/alerts"}],
+    },
+    "worker": {"extraArgs": ["--team-runs-per-hour=0"]},
+}
+
+
+def gateway(cluster, tmp_path, **values):
+    """What is rendered, and the gateway's Deployments by role."""
+    documents = render(cluster, tmp_path, {"gateway": {"enabled": True} | values})
+    pods = {d["metadata"]["labels"]["app.kubernetes.io/component"]: d for d in of_kind(documents, "Deployment")}
+    assert pods.pop("operator")
+    return documents, pods
+
+
+def container(deployment):
+    (it,) = deployment["spec"]["template"]["spec"]["containers"]
+    return it
+
+
+def variables(its_container):
+    """name -> its value, or the (Secret, key) that it is from."""
+    return {e["name"]: e["value"] if "value" in e else (e["valueFrom"]["secretKeyRef"]["name"], e["valueFrom"]["secretKeyRef"]["key"])
+            for e in its_container["env"]}
+
+
+def secrets(deployment):
+    """All (Secret, key) that any container of the pod can see."""
+    pod = deployment["spec"]["template"]["spec"]
+    seen = {value for c in pod["containers"] + pod.get("initContainers", []) for value in variables(c).values() if isinstance(value, tuple)}
+    for volume in pod["volumes"]:
+        assert set(volume) - {"name"} <= {"configMap", "projected"}
+        for source in volume.get("projected", {}).get("sources", []):
+            seen |= {(source["secret"]["name"], item["key"]) for item in source["secret"]["items"]}
+    return seen
+
+
+def test_there_is_no_gateway_unless_it_is_asked_for(cluster, tmp_path):
+    assert "webhook-gateway" not in yaml.safe_dump_all(d for d in render(cluster, tmp_path) if d["kind"] != "CustomResourceDefinition")
+
+
+def test_each_role_holds_what_it_needs_and_nothing_else(cluster, tmp_path):
+    _, pods = gateway(cluster, tmp_path, database=LOGINS)
+    assert set(pods) == set(ROLES)
+    assert secrets(pods["webhooks"]) == {
+        ("ingest-login", "DATABASE_URL"), ("incidentfox-slack", "signing_secret"), ("incidentfox-github", "webhook_secret"),
+        ("incidentfox-pagerduty", "webhook_secret"), ("incidentfox-incidentio", "webhook_secret")}
+    assert secrets(pods["worker"]) == {
+        ("worker-login", "DATABASE_URL"), ("incidentfox-config-service", "ADMIN_TOKEN"), ("incidentfox-slack", "bot_token")}
+    # The owner's login makes the tables, in an init container, and is not the running program's.
+    assert secrets(pods["admin"]) == {("worker-login", "DATABASE_URL"), ("incidentfox-database-url", "DATABASE_URL")}
+    assert secrets({"spec": {"template": {"spec": pods["admin"]["spec"]["template"]["spec"] | {"initContainers": []}}}}) == {
+        ("worker-login", "DATABASE_URL")}
+    assert "initContainers" not in pods["webhooks"]["spec"]["template"]["spec"] | pods["worker"]["spec"]["template"]["spec"]
+    assert {role: set(variables(container(pods[role]))) for role in ROLES} == {
+        "webhooks": {"DATABASE_URL", "SLACK_SIGNING_SECRET_FILE", "GITHUB_WEBHOOK_SECRET_FILE", "PAGERDUTY_WEBHOOK_SECRET_FILE",
+                     "INCIDENTIO_WEBHOOK_SECRET_FILE"},
+        "worker": {"DATABASE_URL", "CONFIG_SERVICE_URL", "AGENT_API_URL", "ORCHESTRATOR_INTERNAL_ADMIN_TOKEN", "SLACK_BOT_TOKEN"},
+        "admin": {"DATABASE_URL", "CONFIG_SERVICE_URL"}}
+
+
+@pytest.mark.parametrize("topology", ["split", "combined"])
+def test_signing_secrets_are_where_their_variables_say(cluster, tmp_path, topology):
+    _, pods = gateway(cluster, tmp_path, topology=topology, signingSecrets={"github": {"secret": ""}, "circleback": {"secret": "circleback"}})
+    pod = pods["combined" if topology == "combined" else "webhooks"]
+    (mount,) = [m for m in container(pod)["volumeMounts"] if m["name"] == "signing-secrets"]
+    assert "subPath" not in mount and mount["readOnly"] is True
+    (volume,) = [v for v in pod["spec"]["template"]["spec"]["volumes"] if v["name"] == "signing-secrets"]
+    mounted = {f"{mount['mountPath']}/{item['path']}" for source in volume["projected"]["sources"] for item in source["secret"]["items"]}
+    named = {name: value for name, value in variables(container(pod)).items() if name.endswith("_FILE")}
+    assert set(named.values()) == mounted
+    assert set(named) == {f"{n}_FILE" for n in ("SLACK_SIGNING_SECRET", "PAGERDUTY_WEBHOOK_SECRET", "INCIDENTIO_WEBHOOK_SECRET",
+                                                "CIRCLEBACK_SIGNING_SECRET")}
+
+
+@pytest.mark.parametrize("topology", ["split", "combined"])
+def test_the_gateway_runs_restricted_and_ends_gracefully(cluster, tmp_path, topology):
+    documents, pods = gateway(cluster, tmp_path, topology=topology, admin={"drainSeconds": 40})
+    accounts = {a["metadata"]["name"]: a for a in of_kind(documents, "ServiceAccount")}
+    for deployment in pods.values():
+        pod = deployment["spec"]["template"]["spec"]
+        assert pod["automountServiceAccountToken"] is False and pod["securityContext"]["runAsNonRoot"] is True
+        assert accounts[pod["serviceAccountName"]]["automountServiceAccountToken"] is False
+        assert pod["serviceAccountName"] == deployment["metadata"]["name"]
+        for it in pod["containers"] + pod.get("initContainers", []):
+            security = it["securityContext"]
+            assert security["allowPrivilegeEscalation"] is False and security["readOnlyRootFilesystem"] is True
+            assert security["capabilities"] == {"drop": ["ALL"]}
+        it = container(deployment)
+        (drain,) = [a.split("=")[1] for a in it["args"] if a.startswith("--drain-timeout=")]
+        pause = it["lifecycle"]["preStop"]["sleep"]["seconds"] if "lifecycle" in it else 0
+        assert pod["terminationGracePeriodSeconds"] == int(drain.removesuffix("s")) + pause + 30
+        # Whoever is sent requests goes on for a moment after it was told to end.
+        assert (pause > 0) == bool({p["name"] for p in it["ports"]} & {"webhooks", "admin"})
+    # No rights in Kubernetes for any of them.
+    bound = {s["name"] for b in of_kind(documents, "ClusterRoleBinding") + of_kind(documents, "RoleBinding") for s in b["subjects"]}
+    assert bound == {"team-operator"}
+
+
+@pytest.mark.parametrize("topology", ["split", "combined"])
+def test_services_lead_to_the_pods_that_listen(cluster, tmp_path, topology):
+    documents, pods = gateway(cluster, tmp_path, topology=topology)
+    found = {}
+    for service in of_kind(documents, "Service"):
+        (port,) = service["spec"]["ports"]
+        chosen = [role for role, pod in pods.items() if service["spec"]["selector"].items() <= pod["spec"]["template"]["metadata"]["labels"].items()]
+        for role in chosen:
+            assert port["targetPort"] in {p["name"] for p in container(pods[role])["ports"]}
+        assert service["spec"].get("type", "ClusterIP") == "ClusterIP"
+        found[service["metadata"]["name"]] = (port["port"], sorted(chosen))
+    one = ["combined"]
+    split = topology == "split"
+    assert found == {"webhook-gateway": (8070, ["webhooks"] if split else one), "webhook-gateway-admin": (8071, ["admin"] if split else one),
+                     "webhook-gateway-metrics": (8080, sorted(ROLES) if split else one)}
+    for budget in of_kind(documents, "PodDisruptionBudget"):
+        assert pods[budget["spec"]["selector"]["matchLabels"]["app.kubernetes.io/component"]]["spec"]["replicas"] > 1
+    assert len(of_kind(documents, "PodDisruptionBudget")) == (2 if split else 1)
+
+
+@pytest.mark.parametrize("topology", ["split", "combined"])
+@pytest.mark.parametrize("values", [{"enabled": True}, ALL_OF_THE_GATEWAY], ids=["defaults", "everything"])
+def test_the_api_server_takes_the_gateway(cluster, kube, tmp_path, topology, values):
+    documents, pods = gateway(cluster, tmp_path, **values | {"topology": topology})
+    ours = [d for d in documents if d["metadata"]["labels"].get("app.kubernetes.io/name") == "webhook-gateway"]
+    assert len(ours) == (3 * 2 + 2 + 4 if topology == "split" else 2 + 1 + 4)
+    kube.kubectl("apply", "--dry-run=server", "--validate=strict", "--filename=-", stdin=yaml.safe_dump_all(ours))
+
+
+@pytest.mark.parametrize("topology", ["split", "combined"])
+@pytest.mark.parametrize("values", [{"enabled": True}, ALL_OF_THE_GATEWAY], ids=["defaults", "everything"])
+def test_the_gateway_knows_each_argument_and_key(cluster, tmp_path, topology, values):
+    documents, pods = gateway(cluster, tmp_path, **values | {"topology": topology})
+    (config,) = of_kind(documents, "ConfigMap")
+    file = tmp_path / "gateway.yaml"
+    file.write_text(config["data"]["gateway.yaml"])
+    environment = {"DATABASE_URL": "host=127.0.0.1 port=1", "ORCHESTRATOR_INTERNAL_ADMIN_TOKEN": "token",
+                   "CONFIG_SERVICE_URL": "http://config-service", "AGENT_API_URL": "http://agent"}
+    for deployment in pods.values():
+        args = [a for a in container(deployment)["args"] if not a.startswith("--config=")]
+        # It ends where the first thing is wrong that comes after flags and config file.
+        done = run_gateway(*args, f"--config={file}", "--connect-to=nowhere", env=environment)
+        assert done.returncode == 2 and "--connect-to" in done.stderr, done.stderr
+        for init in deployment["spec"]["template"]["spec"].get("initContainers", []):
+            assert init["args"][0] == "migrate"
+            done = run_gateway(*init["args"], env=environment)
+            assert done.returncode == 1, f"it did not get as far as the database: {done.stderr}"
+
+
+def test_a_change_of_the_config_file_replaces_the_pods(cluster, tmp_path):
+    def templates(**values):
+        return {role: d["spec"]["template"] for role, d in gateway(cluster, tmp_path, **values)[1].items()}
+
+    before = templates()
+    assert templates() == before
+    after = templates(config={"slack": {"messages": False}})
+    assert all(after[role] != before[role] for role in ROLES)
