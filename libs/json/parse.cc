@@ -77,13 +77,6 @@ Result<nlohmann::json> parse(std::string_view text, const Limits& limits) {
   }
 }
 
-Status check(std::string_view text, const Limits& limits) {
-  TP_TRY(check_text(text, limits));
-  TP_TRY(check_limits(text, limits));
-  if (!nlohmann::json::accept(text.begin(), text.end())) return Error{ErrorCode::DataLoss, "not JSON"};
-  return ok();
-}
-
 std::string dump(const nlohmann::json& value) {
   return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
