@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
 
 #include "base/env.h"
 #include "crypto/encoding.h"
@@ -170,8 +169,9 @@ Secrets::Reloaded Secrets::reload() {
         !std::equal(sets.begin(), sets.end(), sets_.begin(), sets_.end(), same<Sets::value_type>);
     sets_.swap(sets);  // the former ones go after the lock
   }
-  std::copy_if(warnings.begin(), warnings.end(), std::back_inserter(result.warnings),
-               [&](const std::string& w) { return std::find(told_.begin(), told_.end(), w) == told_.end(); });
+  for (const std::string& warning : warnings) {
+    if (std::find(told_.begin(), told_.end(), warning) == told_.end()) result.warnings.push_back(warning);
+  }
   told_ = std::move(warnings);
   return result;
 }
