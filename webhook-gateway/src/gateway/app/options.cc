@@ -153,9 +153,8 @@ void add_platform(options::Table& table, ServeOptions& o) {
             .value = options::text(o.github_api_url)})
       .add({.flag = "connect-to",
             .metavar = "HOST:PORT=ADDR:PORT",
-            .help = "Connect somewhere else for a host, as curl's option does; *.suffix is understood. For "
-                    "development "
-                    "outside of the cluster.",
+            .help = "Connect somewhere else for a host, as curl's option does; .suffix:PORT stands for all hosts "
+                    "below it. For development outside of the cluster.",
             .value = options::list(o.connect_to)});
   table.add(
       {.flag = "github-bot-login",
