@@ -15,6 +15,9 @@ using std::chrono::seconds;
 constexpr Backoff kBackoff{milliseconds{100}, seconds{5}};
 // For one look at the database; the calls that a step makes to other services have limits of their own.
 constexpr seconds kDatabaseDeadline{10};
+// Of several threads of a kind one looks often, so that an idle worker costs the database little; it calls
+// the others.
+constexpr milliseconds kOthersPoll{1'000};
 constexpr std::chrono::hours kMaintainEvery{1};
 constexpr seconds kLookEvery{10};  // for what we may have overlooked, and for the depth
 
@@ -52,29 +55,40 @@ Worker::~Worker() {
 void Worker::start() {
   keeper_ = std::jthread{[this](const std::stop_token& stop) { keep(stop); }};
   for (std::size_t i = 0; i < settings_.routers; ++i)
-    loop("router", wakes_.new_events, [this](const Context& ctx) { return router_.step(ctx, Lane::Normal); });
+    loop("router", i == 0, wakes_.new_events,
+         [this](const Context& ctx) { return router_.step(ctx, Lane::Normal); });
   // A lane of their own: what Slack forgets after 3 s must not stand behind a flood.
-  loop("interactive", wakes_.new_events,
+  loop("interactive", true, wakes_.new_events,
        [this](const Context& ctx) { return router_.step(ctx, Lane::Interactive); });
   for (std::size_t i = 0; i < settings_.dispatchers; ++i)
-    loop("dispatcher", wakes_.due_teams, [this](const Context& ctx) { return dispatcher_.step(ctx); });
-  loop("resolver", never_, [this](const Context& ctx) { return resolver_.step(ctx); });
+    loop("dispatcher", i == 0, wakes_.due_teams,
+         [this](const Context& ctx) { return dispatcher_.step(ctx); });
+  loop("resolver", false, never_, [this](const Context& ctx) { return resolver_.step(ctx); });
 }
 
-void Worker::loop(const char* name, Wake& wake, std::function<Result<bool>(const Context&)> step) {
-  claimers_.emplace_back([this, name, &wake, step = std::move(step)](const std::stop_token& stop) {
-    set_thread_name(name);
-    for (unsigned failures = 0; !stop.stop_requested();) {
-      const Result<bool> found = step(Context{stop, SteadyTime::max(), {}});
-      if (found) {
-        failures = 0;
-        if (!*found) wake.pause(stop, settings_.poll);
-      } else if (found.error().code != ErrorCode::Cancelled) {
-        if (failures++ == 0) log_.warn("a step failed", {{"thread", name}, {"error", found.error()}});
-        wake.pause(stop, kBackoff.delay(failures, rng_));
-      }
-    }
-  });
+void Worker::loop(const char* name,
+                  bool first,
+                  Wake& wake,
+                  std::function<Result<bool>(const Context&)> step) {
+  const milliseconds idle = first ? settings_.poll : kOthersPoll;
+  claimers_.emplace_back(
+      [this, name, first, idle, &wake, step = std::move(step)](const std::stop_token& stop) {
+        set_thread_name(name);
+        for (unsigned failures = 0; !stop.stop_requested();) {
+          const Result<bool> found = step(Context{stop, SteadyTime::max(), {}});
+          if (found) {
+            failures = 0;
+            if (!*found) {
+              wake.pause(stop, idle);
+            } else if (first) {
+              wake();  // there may be more than one thread's work
+            }
+          } else if (found.error().code != ErrorCode::Cancelled) {
+            if (failures++ == 0) log_.warn("a step failed", {{"thread", name}, {"error", found.error()}});
+            wake.pause(stop, kBackoff.delay(failures, rng_));
+          }
+        }
+      });
 }
 
 void Worker::keep(const std::stop_token& stop) {

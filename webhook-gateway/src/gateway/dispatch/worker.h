@@ -69,7 +69,7 @@ class Worker {
  private:
   // Calls `step` until the stop: at once again while it finds work, after a pause when not, with backoff when
   // it fails.
-  void loop(const char* name, Wake& wake, std::function<Result<bool>(const Context&)> step);
+  void loop(const char* name, bool first, Wake& wake, std::function<Result<bool>(const Context&)> step);
   void keep(const std::stop_token& stop);
   void observe(const Depth& depth);
 
