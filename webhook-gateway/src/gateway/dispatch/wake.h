@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <stop_token>
 #include <utility>
 
@@ -8,30 +9,38 @@
 
 namespace tp::gateway {
 
-// Ends the pause of a thread that polls, when there is reason to look at once. A call during nobody's pause
-// is remembered for the next one. Thread-safe.
+// Ends the pauses of threads that poll, when there is reason to look at once. Thread-safe.
 class Wake {
  public:
+  // What a thread has heard of so far. A call that comes while it works ends its next pause at once.
+  using Heard = std::uint64_t;
+
   void operator()() TP_EXCLUDES(m_) {
     {
       const MutexLock lock{m_};
-      called_ = true;
+      ++calls_;
     }
     changed_.notify_all();
   }
 
-  // Returns after `time`, a call, or a stop request.
-  void pause(std::stop_token stop, std::chrono::milliseconds time) TP_EXCLUDES(m_) {
+  // Returns after `time`, a call that was not heard of yet, or a stop request.
+  void pause(std::stop_token stop, std::chrono::milliseconds time, Heard& heard) TP_EXCLUDES(m_) {
     const MutexLock lock{m_};
     static_cast<void>(
-        changed_.wait_for(m_, std::move(stop), time, [this]() TP_REQUIRES(m_) { return called_; }));
-    called_ = false;
+        changed_.wait_for(m_, std::move(stop), time, [&]() TP_REQUIRES(m_) { return calls_ != heard; }));
+    heard = calls_;
+  }
+
+  // For a thread that nobody calls.
+  void pause(std::stop_token stop, std::chrono::milliseconds time) TP_EXCLUDES(m_) {
+    Heard heard = 0;
+    pause(std::move(stop), time, heard);
   }
 
  private:
   Mutex m_;
   CondVar changed_;
-  bool called_ TP_GUARDED_BY(m_) = false;
+  Heard calls_ TP_GUARDED_BY(m_) = 0;
 };
 
 }  // namespace tp::gateway

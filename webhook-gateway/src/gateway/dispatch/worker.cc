@@ -74,18 +74,19 @@ void Worker::loop(const char* name,
   claimers_.emplace_back(
       [this, name, first, idle, &wake, step = std::move(step)](const std::stop_token& stop) {
         set_thread_name(name);
+        Wake::Heard heard = 0;
         for (unsigned failures = 0; !stop.stop_requested();) {
           const Result<bool> found = step(Context{stop, SteadyTime::max(), {}});
           if (found) {
             failures = 0;
             if (!*found) {
-              wake.pause(stop, idle);
+              wake.pause(stop, idle, heard);
             } else if (first) {
               wake();  // there may be more than one thread's work
             }
           } else if (found.error().code != ErrorCode::Cancelled) {
             if (failures++ == 0) log_.warn("a step failed", {{"thread", name}, {"error", found.error()}});
-            wake.pause(stop, kBackoff.delay(failures, rng_));
+            wake.pause(stop, kBackoff.delay(failures, rng_), heard);
           }
         }
       });
