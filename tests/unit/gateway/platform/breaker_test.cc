@@ -65,6 +65,19 @@ TEST_CASE_METHOD(Fixture, "breaker: the pause doubles with each probe that fails
   CHECK(pause_after_probe() == 20s);
 }
 
+TEST_CASE("breaker: an agent that is back is asked within 15 s, however long it was away") {
+  Breakers breakers;
+  SteadyTime now{1h};
+  for (int i = 0; i < 5; ++i) breakers.failed("http://a", now);
+  CHECK(breakers.next_chance("http://a", now) == now + 2s);
+  for (int i = 0; i < 10; ++i) {
+    now = breakers.next_chance("http://a", now);
+    REQUIRE(breakers.allow("http://a", now));
+    breakers.failed("http://a", now);
+  }
+  CHECK(breakers.next_chance("http://a", now) == now + 15s);
+}
+
 TEST_CASE_METHOD(Fixture, "breaker: failures of what was under way do not make the pause longer") {
   fail(3);
   fail(5);

@@ -12,8 +12,9 @@ namespace tp::gateway {
 struct BreakerLimits {
   unsigned failures = 5;                     // in a row, until it opens
   std::chrono::milliseconds within{60'000};  // a pause as long between two of them starts the count anew
-  std::chrono::milliseconds first_pause{5'000};
-  std::chrono::milliseconds longest_pause{60'000};  // it doubles until then
+  // Short: an agent that has restarted should not wait for its runs, and a probe costs it one request.
+  std::chrono::milliseconds first_pause{2'000};
+  std::chrono::milliseconds longest_pause{15'000};  // it doubles until then
   std::size_t capacity = 10'000;  // keys remembered; the one that was heard of least recently goes first
 };
 
