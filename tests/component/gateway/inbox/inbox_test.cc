@@ -171,7 +171,65 @@ TEST_CASE("a worker that ends gives back what it holds at once") {
   CHECK(provider_ids(f.claim_all(f.worker())) == Names{"1"});
 }
 
+TEST_CASE("what a claim took whose answer was lost is given back with the next heartbeats") {
+  Fixture f;
+  Inbox& inbox = f.worker();
+  f.arrive(inbox, "o", "t", {"1"});
+  const auto held = f.claim_all(inbox);
+  REQUIRE(held.size() == 1);
+  f.arrive(inbox, "o", "t", {"2"});
+  f.put(new_event("3"));
+  // The statements take effect, and nobody hears of it: the server would notice a closed connection after a
+  // second.
+  {
+    const auto one = f.pool().acquire(f.ctx());
+    const auto two = f.pool().acquire(f.ctx());
+  }
+  f.db.run(
+      "CREATE FUNCTION orchestrator.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM "
+      "pg_sleep(0.6); "
+      "RETURN "
+      "NULL; END $$; CREATE CONSTRAINT TRIGGER slow AFTER UPDATE ON orchestrator.inbox DEFERRABLE INITIALLY "
+      "DEFERRED "
+      "FOR EACH ROW EXECUTE FUNCTION orchestrator.slow()");
+  CHECK_FALSE(inbox.claim_team(f.ctx().child(f.db.clock(), 300ms), kRoomOnly, 10));
+  CHECK_FALSE(inbox.claim_received(f.ctx().child(f.db.clock(), 300ms), Lane::Normal, 10));
+  while (f.db.count("pg_stat_activity WHERE datname = current_database() AND state = 'active'") > 1) {
+  }
+  f.db.run("DROP TRIGGER slow ON orchestrator.inbox");
+  CHECK(f.db.count("orchestrator.inbox WHERE worker_id IS NOT NULL AND provider_id IN ('2', '3')") == 2);
+
+  must(inbox.heartbeat(f.ctx()));
+  CHECK(f.db.count("orchestrator.inbox WHERE worker_id IS NULL AND reason = 'claim_lost'") == 2);
+  CHECK(f.state_of(held[0].claim.id) == "running/");
+  CHECK(provider_ids(f.claim_all(inbox)) == Names{"2"});
+  CHECK(provider_ids(must(inbox.claim_received(f.ctx(), Lane::Normal, 9))) == Names{"3"});
+  for (int i = 0; i < 3; ++i) must(inbox.heartbeat(f.ctx()));
+  CHECK(f.db.count("orchestrator.inbox WHERE worker_id IS NULL") == 0);
+}
+
 // ------------------------------------------------------------------ fences
+
+TEST_CASE("a claim that a crash of the database undid gives no right to another's") {
+  Fixture f;
+  Inbox& undone = f.worker();
+  Inbox& other = f.worker();
+  f.arrive(undone, "o", "t", {"1"});
+  const auto claimed = f.claim_all(undone);
+  REQUIRE(claimed.size() == 1);
+  f.db.run(
+      "UPDATE orchestrator.inbox SET state = 'ready', worker_id = NULL, fence = fence - 1; UPDATE "
+      "orchestrator.team_queues SET next_due = now()");
+  const auto again = f.claim_all(other);
+  REQUIRE(again.size() == 1);
+  REQUIRE(again[0].claim == claimed[0].claim);
+  CHECK(must(undone.begin_attempts(f.ctx(), {{claimed[0].claim, "a", 1h}})).empty());
+  f.finish(undone, claimed[0]);
+  f.finish(undone, claimed[0], State::Retrying);
+  CHECK(f.state_of(claimed[0].claim.id) == "running/");
+  f.finish(other, again[0]);
+  CHECK(f.state_of(claimed[0].claim.id) == "done/test");
+}
 
 TEST_CASE("an answer with an old fence changes nothing") {
   Fixture f;

@@ -17,6 +17,9 @@ using postgres::Params;
 using postgres::Rows;
 using std::chrono::milliseconds;
 
+// How often the events of a lost claim are given back: its statement may have been under way still.
+constexpr int kForgetTimes = 3;
+
 constexpr std::array<std::string_view, 10> kStates{"received", "ready", "held",    "running",  "retrying",
                                                    "unknown",  "done",  "ignored", "unrouted", "dead"};
 
@@ -57,6 +60,18 @@ std::vector<ClaimedEvent> events_of(const Rows& rows) {
   for (std::size_t row = 0; row < rows.size(); ++row) events.push_back(event_of(rows, row));
   return events;
 }
+
+// The payload of each row of `i`. One look into an index each, whatever the planner knows of a partition of
+// today.
+#define TP_PAYLOAD                                                                         \
+  "CROSS JOIN LATERAL (SELECT * FROM orchestrator.payloads b WHERE b.event_id = i.id AND " \
+  "b.received_at = i.received_at LIMIT 1) p"
+
+// That the worker $1 is alive. Besides, a claim need not be on disk to be good, since nothing is done about
+// it before a later transaction is (kBegin, kRoute), and that one brings all earlier ones with it.
+#define TP_ALIVE                                                                                      \
+  "EXISTS (SELECT 1 FROM orchestrator.workers w WHERE w.id = $1::uuid AND w.alive_until > now() AND " \
+  "set_config('synchronous_commit', 'off', true) <> '')"
 
 // Arrays of one column each, for unnest.
 template <class Items, class F>
@@ -114,19 +129,28 @@ WITH gone AS (
   FROM freed f JOIN orchestrator.inbox before ON before.id = f.id AND before.attempt_open
 ), )sql" TP_WAKE("freed", "(state = 'ready')::int") " SELECT count(*) FROM freed";
 
+// What a claim whose answer was lost may have taken: nobody knows of it, so nothing has been done with it.
+const std::string kForget = R"sql(
+WITH freed AS (
+  UPDATE orchestrator.inbox SET worker_id = NULL, state = CASE state WHEN 'running' THEN 'ready' ELSE state END,
+    reason = 'claim_lost'
+  WHERE worker_id = $1::uuid AND claim = ANY ($2) AND NOT attempt_open
+  RETURNING org_id, team_node_id, state
+), )sql" TP_WAKE("freed", "(state = 'ready')::int") " SELECT count(*) FROM freed";
+
 const std::string kClaimReceived =
     R"sql(
 WITH next AS (
   SELECT id FROM orchestrator.inbox
   WHERE state = 'received' AND worker_id IS NULL AND lane = $2 AND due_at <= now()
-    AND EXISTS (SELECT 1 FROM orchestrator.workers w WHERE w.id = $1::uuid AND w.alive_until > now())
+    AND )sql" TP_ALIVE R"sql(
   ORDER BY due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED
 ), i AS (
-  UPDATE orchestrator.inbox SET worker_id = $1::uuid, fence = fence + 1
+  UPDATE orchestrator.inbox SET worker_id = $1::uuid, claim = $4, fence = fence + 1
   WHERE id IN (SELECT id FROM next) RETURNING *
 )
 SELECT )sql" TP_EVENT_COLUMNS R"sql(
-FROM i JOIN orchestrator.payloads p ON p.event_id = i.id AND p.received_at = i.received_at ORDER BY i.received_at, i.id)sql";
+FROM i )sql" TP_PAYLOAD " ORDER BY i.received_at, i.id";
 
 const std::string kRoute = R"sql(
 WITH input AS MATERIALIZED (
@@ -135,7 +159,8 @@ WITH input AS MATERIALIZED (
 ), routed AS (
   UPDATE orchestrator.inbox i SET state = 'ready', reason = '', org_id = t.org_id, team_node_id = t.team_node_id,
     worker_id = NULL, failures = 0, due_at = i.since, retry_until = i.since + t.retry_s * interval '1 s'
-  FROM input t WHERE i.id = t.id AND i.fence = t.fence AND i.state = 'received'
+  FROM input t WHERE i.id = t.id AND i.fence = t.fence AND (i.worker_id = $6::uuid OR i.worker_id IS NULL)
+    AND i.state = 'received'
   RETURNING i.org_id, i.team_node_id
 )
 INSERT INTO orchestrator.team_queues AS q (org_id, team_node_id, next_due)
@@ -179,20 +204,19 @@ WITH candidates AS MATERIALIZED (
   FROM orchestrator.inbox e
   WHERE org_id = $2 AND team_node_id = $3 AND state IN ('ready', 'retrying') AND due_at <= now()
     AND NOT source = ANY ($4::text[])
-    AND EXISTS (SELECT 1 FROM orchestrator.workers w WHERE w.id = $1::uuid AND w.alive_until > now())
+    AND )sql" TP_ALIVE R"sql(
   ORDER BY due_at, id LIMIT $5::bigint + 200 FOR UPDATE SKIP LOCKED
 ), put_off AS (
   UPDATE orchestrator.inbox SET due_at = now() + interval '15 s'
   WHERE id = ANY (ARRAY(SELECT id FROM candidates WHERE blocked))
 ), i AS (
-  UPDATE orchestrator.inbox SET state = 'running', reason = '', worker_id = $1::uuid, fence = fence + 1,
-    attempt_open = false
+  UPDATE orchestrator.inbox SET state = 'running', reason = '', worker_id = $1::uuid, claim = $6,
+    fence = fence + 1, attempt_open = false
   WHERE id = ANY (ARRAY(SELECT id FROM candidates WHERE NOT blocked ORDER BY due_at, id LIMIT $5::bigint)) RETURNING *
 )
 SELECT )sql" TP_EVENT_COLUMNS R"sql(, c.more
 FROM (SELECT count(*) = $5::bigint + 200 AS more FROM candidates) c
-LEFT JOIN (i JOIN orchestrator.payloads p ON p.event_id = i.id AND p.received_at = i.received_at) ON true
-ORDER BY i.received_at, i.id)sql";
+LEFT JOIN (i )sql" TP_PAYLOAD ") ON true ORDER BY i.received_at, i.id";
 
 // $3: when to look again: 'now', after an interval, 'due' (with the next event that is not due yet) or
 // 'wake'.
@@ -221,15 +245,15 @@ const std::string kClaimUnknown =
 WITH next AS (
   SELECT id FROM orchestrator.inbox
   WHERE state = 'unknown' AND worker_id IS NULL AND due_at <= now()
-    AND EXISTS (SELECT 1 FROM orchestrator.workers w WHERE w.id = $1::uuid AND w.alive_until > now())
+    AND )sql" TP_ALIVE R"sql(
   ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
 ), i AS (
-  UPDATE orchestrator.inbox SET worker_id = $1::uuid, fence = fence + 1
+  UPDATE orchestrator.inbox SET worker_id = $1::uuid, claim = $3, fence = fence + 1
   WHERE id IN (SELECT id FROM next) RETURNING *
 )
 SELECT )sql" TP_EVENT_COLUMNS
     R"sql(, i.org_id, i.team_node_id, (extract(epoch FROM i.started_at) * 1000)::bigint
-FROM i JOIN orchestrator.payloads p ON p.event_id = i.id AND p.received_at = i.received_at)sql";
+FROM i )sql" TP_PAYLOAD;
 
 #define TP_SETTLE_INPUT                                                                                    \
   "WITH input AS MATERIALIZED (SELECT * FROM unnest($1::text[]::uuid[], $2::bigint[], $3::text[], "        \
@@ -246,7 +270,7 @@ FROM i JOIN orchestrator.payloads p ON p.event_id = i.id AND p.received_at = i.r
 const std::string kSettleFinal = TP_SETTLE_INPUT R"sql(
 gone AS (
   DELETE FROM orchestrator.inbox i USING input t
-  WHERE i.id = t.id AND i.fence = t.fence
+  WHERE i.id = t.id AND i.fence = t.fence AND (i.worker_id = $11::uuid OR i.worker_id IS NULL)
   RETURNING i.*, t.next_state, t.next_reason, t.outcome, t.http_status, t.detail, t.uncertain_more
 ), kept AS (
   INSERT INTO orchestrator.events (id, source, endpoint, scope_org, scope_team, kind, provider_id, order_key, lane,
@@ -259,7 +283,7 @@ gone AS (
   UPDATE orchestrator.inbox i SET due_at = now() FROM gone g CROSS JOIN LATERAL (
     SELECT o.id FROM orchestrator.inbox o
     WHERE o.order_key = g.order_key AND (o.received_at, o.id) > (g.received_at, g.id)
-      AND NOT EXISTS (SELECT 1 FROM input t WHERE t.id = o.id)
+      AND o.id <> ALL ($1::text[]::uuid[])
     ORDER BY o.received_at, o.id LIMIT 1) n
   WHERE i.id = n.id AND i.state IN ('received', 'ready') AND i.worker_id IS NULL
   RETURNING i.org_id, i.team_node_id
@@ -274,7 +298,8 @@ moved AS (
   UPDATE orchestrator.inbox i SET state = t.next_state, reason = t.next_reason, worker_id = NULL,
     due_at = now() + t.delay_ms * interval '1 ms', attempt_open = false,
     failures = i.failures + t.failed, uncertain = i.uncertain + t.uncertain_more
-  FROM input t WHERE i.id = t.id AND i.fence = t.fence AND (i.worker_id IS NOT NULL OR i.reason = 'worker_lost')
+  FROM input t WHERE i.id = t.id AND i.fence = t.fence
+    AND (i.worker_id = $11::uuid OR (i.worker_id IS NULL AND i.reason = 'worker_lost'))
   RETURNING i.*, t.outcome, t.http_status, t.detail, t.uncertain_more
 ), )sql" TP_RECORD_ATTEMPTS("moved") ", " TP_WAKE(
     "moved", "(state = 'retrying' AND uncertain_more = 0)::int") " SELECT count(*) FROM moved";
@@ -360,11 +385,35 @@ Inbox::Inbox(postgres::Pool& pool, std::string worker, std::string host, millise
     : pool_(pool), worker_(std::move(worker)), host_(std::move(host)), lease_(lease) {}
 
 Status Inbox::heartbeat(const Context& ctx) {
-  return done(pool_.execute(ctx,
-                            "INSERT INTO orchestrator.workers AS w (id, host, alive_until) VALUES ($1, $2, "
-                            "now() + $3::bigint * interval '1 ms') "
-                            "ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until",
-                            Params{}.add(worker_).add(host_).add(std::int64_t{lease_.count()})));
+  TP_TRY(pool_.execute(ctx,
+                       "INSERT INTO orchestrator.workers AS w (id, host, alive_until) VALUES ($1, $2, "
+                       "now() + $3::bigint * interval '1 ms') "
+                       "ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until",
+                       Params{}.add(worker_).add(host_).add(std::int64_t{lease_.count()})));
+  std::vector<std::int64_t> lost;
+  {
+    const MutexLock lock{m_};
+    for (const auto& [claim, times] : lost_) lost.push_back(claim);
+  }
+  if (lost.empty()) return ok();
+  TP_TRY(pool_.execute(ctx, kForget, Params{}.add(worker_).add_bigints(lost)));
+  const MutexLock lock{m_};
+  for (const std::int64_t claim : lost) {
+    const auto it = lost_.find(claim);
+    if (--it->second == 0) lost_.erase(it);
+  }
+  return ok();
+}
+
+template <class F>
+auto Inbox::claim(F&& f) -> decltype(f(std::int64_t{})) {
+  const std::int64_t number = ++claims_;
+  auto claimed = f(number);
+  if (!claimed) {
+    const MutexLock lock{m_};
+    lost_[number] = kForgetTimes;
+  }
+  return claimed;
 }
 
 Result<std::size_t> Inbox::reap(const Context& ctx) {
@@ -380,9 +429,11 @@ Status Inbox::retire(const Context& ctx) {
 }
 
 Result<std::vector<ClaimedEvent>> Inbox::claim_received(const Context& ctx, Lane lane, std::size_t most) {
-  TP_ASSIGN_OR_RETURN(const Rows rows,
-                      pool_.execute(ctx, kClaimReceived,
-                                    Params{}.add(worker_).add(static_cast<std::int64_t>(lane)).add(most)));
+  TP_ASSIGN_OR_RETURN(const Rows rows, claim([&](std::int64_t number) {
+                        return pool_.execute(
+                            ctx, kClaimReceived,
+                            Params{}.add(worker_).add(static_cast<std::int64_t>(lane)).add(most).add(number));
+                      }));
   return events_of(rows);
 }
 
@@ -395,14 +446,15 @@ Status Inbox::route(const Context& ctx, const std::vector<Route>& routes) {
                         .add_bigints(bigints(routes, [](const Route& r) { return r.claim.fence; }))
                         .add_texts(texts(routes, [](const Route& r) { return r.org_id; }))
                         .add_texts(texts(routes, [](const Route& r) { return r.team_node_id; }))
-                        .add_bigints(bigints(routes, [](const Route& r) { return r.retry_for.count(); }))));
+                        .add_bigints(bigints(routes, [](const Route& r) { return r.retry_for.count(); }))
+                        .add(worker_)));
 }
 
 Result<std::optional<TeamClaim>> Inbox::claim_team(const Context& ctx,
                                                    const TeamLimits& limits,
                                                    std::size_t most) {
   TP_ASSIGN_OR_RETURN(const postgres::Pool::Lease database, pool_.acquire(ctx));
-  return transaction(ctx, *database, [&]() -> Result<std::optional<TeamClaim>> {
+  const auto turn = [&](std::int64_t number) -> Result<std::optional<TeamClaim>> {
     TP_ASSIGN_OR_RETURN(const Rows team, database->execute(ctx, kTurn));
     if (team.empty()) return std::optional<TeamClaim>{};
     TeamClaim claimed{std::string{team.text(0, 0)}, std::string{team.text(0, 1)}, {}, {}};
@@ -410,8 +462,8 @@ Result<std::optional<TeamClaim>> Inbox::claim_team(const Context& ctx,
         const Rows row,
         database->execute(ctx, kTeam, Params{}.add(claimed.org_id).add(claimed.team_node_id)));
     claimed.runtime_url = row.text(0, 10);
-    Turn turn = turn_of(row, limits);
-    const auto allowed = static_cast<std::size_t>(turn.paused ? 0 : turn.allowed.runs);
+    Turn state = turn_of(row, limits);
+    const auto allowed = static_cast<std::size_t>(state.paused ? 0 : state.allowed.runs);
     bool more = false;
     if (const std::size_t room = std::min(most, allowed); room > 0) {
       TP_ASSIGN_OR_RETURN(const Rows rows, database->execute(ctx, kClaimTeam,
@@ -419,24 +471,25 @@ Result<std::optional<TeamClaim>> Inbox::claim_team(const Context& ctx,
                                                                  .add(worker_)
                                                                  .add(claimed.org_id)
                                                                  .add(claimed.team_node_id)
-                                                                 .add(turn.paused_sources)
-                                                                 .add(room)));
+                                                                 .add(state.paused_sources)
+                                                                 .add(room)
+                                                                 .add(number)));
       more = rows.boolean(0, 16);
       if (!rows.is_null(0, 0)) claimed.events = events_of(rows);
       more = more || claimed.events.size() == room;
-      spend(turn.meter, static_cast<int>(claimed.events.size()));
+      spend(state.meter, static_cast<int>(claimed.events.size()));
     }
     std::string again = "due";
     std::string held;
-    if (turn.paused) {
+    if (state.paused) {
       again = "wake";  // by the control
       held = "paused";
     } else if (claimed.events.size() < allowed) {
       if (more) again = "now";
-    } else if (turn.allowed.again_at) {
-      const auto wait = std::chrono::ceil<milliseconds>(*turn.allowed.again_at - turn.now);
+    } else if (state.allowed.again_at) {
+      const auto wait = std::chrono::ceil<milliseconds>(*state.allowed.again_at - state.now);
       again = std::to_string(wait.count()) + " ms";
-      held = turn.allowed.reason;
+      held = state.allowed.reason;
     } else {
       again = "wake";  // by the end of a run
       held = "in_flight";
@@ -446,13 +499,15 @@ Result<std::optional<TeamClaim>> Inbox::claim_team(const Context& ctx,
                                  .add(claimed.org_id)
                                  .add(claimed.team_node_id)
                                  .add(again)
-                                 .add(std::to_string(turn.meter.tokens))
-                                 .add(micros(turn.meter.tokens_at))
-                                 .add(micros(turn.meter.hour_begun))
-                                 .add(turn.meter.hour_runs)
+                                 .add(std::to_string(state.meter.tokens))
+                                 .add(micros(state.meter.tokens_at))
+                                 .add(micros(state.meter.hour_begun))
+                                 .add(state.meter.hour_runs)
                                  .add(held)));
     return std::optional<TeamClaim>{std::move(claimed)};
-  });
+  };
+  return claim(
+      [&](std::int64_t number) { return transaction(ctx, *database, [&] { return turn(number); }); });
 }
 
 Result<std::vector<EventId>> Inbox::begin_attempts(const Context& ctx, const std::vector<Begin>& begins) {
@@ -471,7 +526,9 @@ Result<std::vector<EventId>> Inbox::begin_attempts(const Context& ctx, const std
 }
 
 Result<std::vector<UnknownRun>> Inbox::claim_unknown(const Context& ctx, std::size_t most) {
-  TP_ASSIGN_OR_RETURN(const Rows rows, pool_.execute(ctx, kClaimUnknown, Params{}.add(worker_).add(most)));
+  TP_ASSIGN_OR_RETURN(const Rows rows, claim([&](std::int64_t number) {
+                        return pool_.execute(ctx, kClaimUnknown, Params{}.add(worker_).add(most).add(number));
+                      }));
   std::vector<UnknownRun> runs;
   for (std::size_t row = 0; row < rows.size(); ++row) {
     runs.push_back({event_of(rows, row), std::string{rows.text(row, 16)}, std::string{rows.text(row, 17)},
@@ -485,7 +542,7 @@ Status Inbox::settle(const Context& ctx, const std::vector<Settlement>& settleme
   std::vector<const Settlement*> open;
   for (const Settlement& settlement : settlements)
     (is_final(settlement.state) ? final : open).push_back(&settlement);
-  const auto params = [](const std::vector<const Settlement*>& some) {
+  const auto params = [this](const std::vector<const Settlement*>& some) {
     return Params{}
         .add_texts(texts(some, [](const Settlement* s) { return s->claim.id.str(); }))
         .add_bigints(bigints(some, [](const Settlement* s) { return s->claim.fence; }))
@@ -496,7 +553,8 @@ Status Inbox::settle(const Context& ctx, const std::vector<Settlement>& settleme
         .add_texts(texts(some, [](const Settlement* s) { return s->detail; }))
         .add_bigints(bigints(some, [](const Settlement* s) { return s->delay.count(); }))
         .add_bigints(bigints(some, [](const Settlement* s) { return s->failed ? 1 : 0; }))
-        .add_bigints(bigints(some, [](const Settlement* s) { return s->uncertain ? 1 : 0; }));
+        .add_bigints(bigints(some, [](const Settlement* s) { return s->uncertain ? 1 : 0; }))
+        .add(worker_);
   };
   if (!final.empty()) TP_TRY(pool_.execute(ctx, kSettleFinal, params(final)));
   if (!open.empty()) TP_TRY(pool_.execute(ctx, kSettleOpen, params(open)));

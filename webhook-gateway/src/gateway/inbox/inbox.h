@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "base/context.h"
+#include "base/mutex.h"
 #include "base/result.h"
 #include "gateway/event/event.h"
 #include "gateway/inbox/allowance.h"
@@ -103,7 +105,8 @@ class Inbox {
   // `worker` is a UUID of this process. A claim is good for `lease` after the last heartbeat.
   Inbox(postgres::Pool& pool, std::string worker, std::string host, std::chrono::milliseconds lease);
 
-  // Says that this worker is alive. Without it nothing can be claimed.
+  // Says that this worker is alive. Without it nothing can be claimed. Also gives back what claims took whose
+  // answer was lost, on the way or by a deadline.
   [[nodiscard]] Status heartbeat(const Context& ctx);
   // Takes back what dead workers had claimed: events without an open attempt are ready again, the others
   // unknown until their run must be over. Answers how many.
@@ -148,10 +151,18 @@ class Inbox {
   [[nodiscard]] Result<Depth> depth(const Context& ctx);
 
  private:
+  // Runs one call that claims, with a number of its own.
+  template <class F>
+  auto claim(F&& f) -> decltype(f(std::int64_t{}));
+
   postgres::Pool& pool_;
   const std::string worker_;
   const std::string host_;
   const std::chrono::milliseconds lease_;
+  std::atomic<std::int64_t> claims_{0};
+  Mutex m_;
+  std::map<std::int64_t, int> lost_
+      TP_GUARDED_BY(m_);  // numbers of claims, and how often yet to give them back
 };
 
 }  // namespace tp::gateway

@@ -76,6 +76,7 @@ CREATE TABLE orchestrator.inbox (
   attempt_agent text NOT NULL DEFAULT '',    -- host and port
   duplicates    integer NOT NULL DEFAULT 0,
   worker_id     uuid,                        -- who has it claimed
+  claim         bigint NOT NULL DEFAULT 0,   -- and by which of its calls
   fence         bigint NOT NULL DEFAULT 0    -- one more with every claim: tells an old claim from the present one
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX inbox_received ON orchestrator.inbox (lane, due_at, id) WHERE state = 'received' AND worker_id IS NULL;
