@@ -12,6 +12,8 @@ from support.operator_process import OperatorProcess
 from support.teams import Teams, dedicated, scheduled
 from support.waiting import Stopwatch, eventually
 
+TITLE = "operator"
+WHAT_RAN = "Beside it ran kube-apiserver, etcd, the controllers, kwok and the load; the operator is a release build."
 TEAMS = 300
 DRIFTS = 50
 TICK = os.sysconf("SC_CLK_TCK")
