@@ -1,29 +1,28 @@
 """/metrics is what docs/metrics.md says, and neither more nor less."""
 
-import re
 import urllib.request
 
-from support.cluster import ROOT
-
-ROW = re.compile(r"^\| `([a-z_]+)` \| (\w+) \| ([a-z_, ]*) \|", re.M)
-
-
-def documented():
-    return {name: (kind, {label.strip() for label in labels.split(",") if label.strip()})
-            for name, kind, labels in ROW.findall((ROOT / "docs" / "metrics.md").read_text())}
+from support import platform, webhooks
+from support.metrics import documented, served
+from support.waiting import eventually
 
 
-def served(text):
-    kinds = dict(re.findall(r"^# TYPE (\S+) (\w+)$", text, re.M))
-    labels = {name: set() for name in kinds}
-    for sample, block in re.findall(r"^([a-z_]+)\{([^}]*)\}", text, re.M):
-        name = sample if sample in kinds else re.sub(r"_(bucket|sum|count)$", "", sample)
-        labels[name] |= set(re.findall(r'(\w+)="', block)) - {"le"}
-    return {name: (kind, labels[name]) for name, kind in kinds.items()}
-
-
-def test_every_metric_is_documented_and_the_other_way_round(operator):
+def test_every_metric_of_the_operator_is_documented_and_the_other_way_round(operator):
     with urllib.request.urlopen(f"http://{operator.address('metrics')}/metrics", timeout=10) as answer:
         assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
         text = answer.read().decode()
-    assert served(text) == documented()
+    assert served(text) == documented("team-operator")
+
+
+def test_every_metric_of_the_gateway_is_documented_and_the_other_way_round(database, gateways):
+    gateway = gateways(database)
+    # Those of a secret come with its first use, those of the inbox with the worker's first look at it.
+    assert webhooks.send(gateway.url, webhooks.slack(platform.channel(0))).accepted
+
+    def everything():
+        found = served(gateway.fetch("metrics", "/metrics")[1])
+        assert not set(found) - set(documented("webhook-gateway"))
+        return set(found) == set(documented("webhook-gateway"))
+
+    eventually(everything, 30, "all metrics of docs/metrics.md are served")
+    assert served(gateway.fetch("metrics", "/metrics")[1]) == documented("webhook-gateway")
