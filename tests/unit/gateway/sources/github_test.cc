@@ -233,6 +233,7 @@ TEST_CASE("a check suite of another app that failed asks for a run", "[sources][
             .message.find("CircleCI Checks concluded timed_out on main") != std::string::npos);
   CHECK(given.ignored(suite({{"app", {{"slug", "github-actions"}}}})) == "app");
   CHECK(given.ignored(suite({{"app", nullptr}})) == "app");
+  CHECK_FALSE(given.run(suite({{"app", {{"slug", nullptr}}}})).message.empty());
   CHECK(given.ignored(suite({{"conclusion", "success"}})) == "conclusion");
   CHECK(given.ignored(suite({{"head_branch", "bigger-pool"}})) == "branch");
   CHECK(given.ignored(suite({{"head_branch", nullptr}})) == "branch");  // a push to a fork

@@ -12,9 +12,7 @@ namespace {
 
 constexpr std::size_t kDepth = 64;
 
-Error invalid(std::string_view why) {
-  return {ErrorCode::InvalidArgument, "invalid_json: " + std::string{why}};
-}
+Error invalid_json(std::string_view why) { return invalid("invalid_json: " + std::string{why}); }
 
 // In a text that is JSON a backslash stands only in strings, so an escape is a run of backslashes of odd
 // length.
@@ -31,8 +29,8 @@ bool has_escaped_nul(std::string_view json) {
 // Of a text that is JSON.
 Status check_object_text(std::string_view json) {
   const auto start = json.find_first_not_of(" \t\r\n");
-  if (start == std::string_view::npos || json[start] != '{') return invalid("not an object");
-  if (has_escaped_nul(json)) return invalid("a NUL character");
+  if (start == std::string_view::npos || json[start] != '{') return invalid_json("not an object");
+  if (has_escaped_nul(json)) return invalid_json("a NUL character");
   return ok();
 }
 
@@ -70,10 +68,12 @@ std::optional<std::string> form_decode(std::string_view text) {
 
 }  // namespace
 
+Error invalid(std::string why) { return {ErrorCode::InvalidArgument, std::move(why)}; }
+
 Result<json::Document> read_object(std::string_view body, std::string_view unique) {
   json::Document document;
   if (auto parsed = document.parse(body, {.bytes = body.size(), .depth = kDepth}); !parsed)
-    return invalid(parsed.error().message);
+    return invalid_json(parsed.error().message);
   TP_TRY(check_object_text(body));
   TP_TRY(require_unique(document.root(), unique));
   return document;
@@ -81,7 +81,7 @@ Result<json::Document> read_object(std::string_view body, std::string_view uniqu
 
 Status check_object(std::string_view body) {
   if (auto checked = json::check(body, {.bytes = body.size(), .depth = kDepth}); !checked)
-    return invalid(checked.error().message);
+    return invalid_json(checked.error().message);
   return check_object_text(body);
 }
 
@@ -90,7 +90,7 @@ Result<json::View> unique_member(json::View object, std::string_view name) {
   if (!object.is(json::Type::Object)) return found;
   for (json::View member = object.first(); member; member = member.next()) {
     if (member.key() != name) continue;
-    if (found) return invalid("a member that is to be there once is there twice");
+    if (found) return invalid_json("a member that is to be there once is there twice");
     found = member;
   }
   return found;
@@ -152,14 +152,12 @@ Result<std::string> form_field(std::string_view body, std::string_view name) {
     std::string_view field = take(body, '&');
     const auto key = form_decode(take(field, '='));
     auto value = form_decode(field);
-    if (!key || !value)
-      return Error{ErrorCode::InvalidArgument, "invalid_form: a % without two hexadecimal digits"};
+    if (!key || !value) return invalid("invalid_form: a % without two hexadecimal digits");
     if (*key != name) continue;
-    if (found)
-      return Error{ErrorCode::InvalidArgument, "invalid_form: two fields named " + std::string{name}};
+    if (found) return invalid("invalid_form: two fields named " + std::string{name});
     found = std::move(value);
   }
-  if (!found) return Error{ErrorCode::InvalidArgument, "invalid_form: no field named " + std::string{name}};
+  if (!found) return invalid("invalid_form: no field named " + std::string{name});
   return *std::move(found);
 }
 

@@ -12,6 +12,9 @@
 // with "invalid_json: " or name a field, and never quote the body.
 namespace tp::gateway {
 
+// InvalidArgument.
+[[nodiscard]] Error invalid(std::string why);
+
 // The body as a Document whose root is an object of at most 64 levels, valid UTF-8, without NUL characters
 // (PostgreSQL's text and most agents' tools cannot hold them) and with the members that `unique`
 // names there at most once: of two, parsers differ in which one they take. Its size is not judged again: the

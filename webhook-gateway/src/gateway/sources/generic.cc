@@ -70,8 +70,7 @@ Result<Admission> admit(const Delivery& delivery) {
 Result<Interpretation> interpret(const StoredEvent& stored, const Policy& policy) {
   const Endpoint* const endpoint = policy.endpoint(stored.endpoint);
   if (endpoint == nullptr)
-    return Error{ErrorCode::InvalidArgument,
-                 "the endpoint " + stored.endpoint + " is not in the config file any more"};
+    return invalid("the endpoint " + stored.endpoint + " is not in the config file any more");
   if (endpoint->kind == EndpointKind::Provisioning) return ignore("provisioning");
   TP_ASSIGN_OR_RETURN(const json::Document document, read_object(stored.body));
   const View root = document.root();
@@ -83,8 +82,7 @@ Result<Interpretation> interpret(const StoredEvent& stored, const Policy& policy
   }
   TP_ASSIGN_OR_RETURN(const View message, at_pointer(root, endpoint->message));
   run.message = message.text();
-  if (run.message.empty())
-    return Error{ErrorCode::InvalidArgument, "no text at the message pointer " + endpoint->message};
+  if (run.message.empty()) return invalid("no text at the message pointer " + endpoint->message);
   if (!endpoint->context.empty()) {
     TP_ASSIGN_OR_RETURN(const View context, at_pointer(root, endpoint->context));
     if (context.is(Type::Object)) run.context = context.to_json();

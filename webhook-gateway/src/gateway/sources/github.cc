@@ -50,19 +50,17 @@ bool is_event_name(std::string_view text) {
 Result<Admission> admit(const Delivery& delivery) {
   const http::Headers& headers = delivery.headers;
   for (const char* const name : {"Content-Type", "X-GitHub-Event", "X-GitHub-Delivery"}) {
-    if (headers.count(name) > 1)
-      return Error{ErrorCode::InvalidArgument, std::string{"two headers named "} + name};
+    if (headers.count(name) > 1) return invalid(std::string{"two headers named "} + name);
   }
-  if (!is_json(headers.find("Content-Type").value_or("")))
-    return Admission{{},
-                     refuse_with_detail(415,
-                                        "unsupported_media_type: set the webhook's content type to "
-                                        "application/json")};
+  if (!is_json(headers.find("Content-Type").value_or(""))) {
+    constexpr std::string_view kAdvice =
+        "unsupported_media_type: set the webhook's content type to application/json";
+    return Admission{{}, refuse_with_detail(415, kAdvice)};
+  }
   const std::string_view event = headers.find("X-GitHub-Event").value_or("");
-  if (!is_event_name(event))
-    return Error{ErrorCode::InvalidArgument, "X-GitHub-Event is missing or not the name of an event"};
+  if (!is_event_name(event)) return invalid("X-GitHub-Event is missing or not the name of an event");
   const std::string_view guid = headers.find("X-GitHub-Delivery").value_or("");
-  if (!is_guid(guid)) return Error{ErrorCode::InvalidArgument, "X-GitHub-Delivery is missing or not a GUID"};
+  if (!is_guid(guid)) return invalid("X-GitHub-Delivery is missing or not a GUID");
   TP_TRY(check_object(delivery.body));
 
   NewEvent stored;
@@ -137,8 +135,7 @@ Result<Facts> read_facts(View root, const Shape& shape) {
   const bool fits = facts.subject.is(Type::Object) &&
                     (shape.context.empty() || root[shape.context].is(Type::Object)) &&
                     (!shape.people || facts.pr_number || facts.issue_number);
-  if (!fits || facts.repo.empty())
-    return Error{ErrorCode::InvalidArgument, "the body is not that of the event " + facts.event};
+  if (!fits || facts.repo.empty()) return invalid("the body is not that of the event " + facts.event);
   return facts;
 }
 
@@ -159,10 +156,11 @@ std::string_view why_not_words(const Facts& facts, View root, const GitHubPolicy
 
 // Why the end of a check suite or workflow starts no run; "" when it does.
 std::string_view why_not_check(const Facts& facts, View root, const GitHubPolicy& policy) {
-  // GitHub Actions reports each run twice, as a workflow_run and as a check_suite.
+  // GitHub Actions reports each run twice, as a workflow_run and as a check_suite. Payloads from before there
+  // was Actions name apps without a slug.
   const bool suite = facts.event == "check_suite";
-  const std::string_view app = facts.subject["app"]["slug"].text();
-  if (suite && (app.empty() || app == "github-actions")) return "app";
+  const View app = facts.subject["app"];
+  if (suite && (!app.is(Type::Object) || app["slug"].text() == "github-actions")) return "app";
   if (!policy.conclusions.contains(std::string{facts.subject["conclusion"].text()})) return "conclusion";
   const std::string_view branch = facts.subject["head_branch"].text();
   if (branch.empty() || branch != root["repository"]["default_branch"].text()) return "branch";

@@ -73,8 +73,7 @@ Result<Interpretation> interpret(const StoredEvent& stored, const Policy& policy
   const bool is_alert = name.find("_alert.") != std::string::npos;
   View object = root[type];
   if (!object.is(Type::Object)) object = root[is_alert ? "alert" : "incident"];
-  if (!object.is(Type::Object))
-    return Error{ErrorCode::InvalidArgument, "no object under the key that event_type names"};
+  if (!object.is(Type::Object)) return invalid("no object under the key that event_type names");
 
   RunRequest run{.trigger_source = "incidentio"};
   if (std::string source = id_text(object["alert_source_id"]); is_alert && !source.empty())

@@ -49,10 +49,9 @@ Result<Admission> admit(const Delivery& delivery) {
     admission.events.push_back(new_event(root, std::string{delivery.body}));
     return admission;
   }
-  if (messages.size() > kMessages) return Error{ErrorCode::InvalidArgument, "more than 100 messages"};
+  if (messages.size() > kMessages) return invalid("more than 100 messages");
   for (View message = messages.first(); message; message = message.next()) {
-    if (!message.is(json::Type::Object))
-      return Error{ErrorCode::InvalidArgument, "a message that is not an object"};
+    if (!message.is(json::Type::Object)) return invalid("a message that is not an object");
     TP_TRY(require_unique(message, kUnique));
     // A message has the form of a V3 body. Its text is written anew: the same message has the same digest in
     // whatever list it comes.
@@ -70,7 +69,7 @@ Result<Interpretation> interpret(const StoredEvent& stored, const Policy& policy
   TP_ASSIGN_OR_RETURN(const json::Document document, read_object(stored.body, kUnique));
   const View event = document.root()["event"];
   const View data = event["data"];
-  if (!data.is(json::Type::Object)) return Error{ErrorCode::InvalidArgument, "an event without data"};
+  if (!data.is(json::Type::Object)) return invalid("an event without data");
 
   RunRequest run{.trigger_source = "pagerduty"};
   const std::string service = id_text(data["service"]["id"]);

@@ -94,7 +94,7 @@ Result<Admission> admit(const Delivery& delivery) {
   const std::string_view type = root["type"].text();
   if (type == "url_verification") {
     const auto challenge = root["challenge"].string();
-    if (!challenge) return Error{ErrorCode::InvalidArgument, "url_verification without a challenge"};
+    if (!challenge) return invalid("url_verification without a challenge");
     return Admission{{}, json_answer(200, {{"challenge", *challenge}})};
   }
   NewEvent stored;
@@ -124,8 +124,7 @@ Result<Interpretation> interpret(const StoredEvent& stored, const Policy& policy
                            .event_ts = id_text(event["ts"]),
                            .user_id = id_text(event["user"]),
                            .team_id = id_text(root["team_id"])};
-  if (thread.channel_id.empty() || thread.event_ts.empty())
-    return Error{ErrorCode::InvalidArgument, "a message without channel or ts"};
+  if (thread.channel_id.empty() || thread.event_ts.empty()) return invalid("a message without channel or ts");
 
   std::string session = "slack-" + thread.channel_id + "-" + thread.thread_ts;
   std::transform(session.begin(), session.end(), session.begin(), [](char c) {
