@@ -85,7 +85,7 @@ int docs() {
         "# Configuration\n\n"
         "Each setting is taken from the flag, else from the environment variable, else it is the default. "
         "This file is the output of\n"
-        "`team-operator docs`; a test compares them.\n\n");
+        "`team-operator docs` and `webhook-gateway docs`; a test compares them.\n\n");
   print(stdout, "## team-operator run\n\n" + tp::provisioner::run_table(run_options).markdown() +
                     "\n## team-operator plan\n\n" + tp::provisioner::plan_table(plan_options).markdown());
   return kDone;

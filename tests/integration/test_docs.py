@@ -3,16 +3,27 @@
 import re
 
 from support.cluster import ROOT
+from support.gateway import run_gateway
 from support.operator_process import run_operator
 
 LINK = re.compile(r"\[[^\]]*\]\((?!https?://|mailto:|#)([^)#\s]+)[^)]*\)")
 
 
 def test_configuration_lists_the_flags():
-    printed = run_operator("docs")
-    assert printed.returncode == 0
+    printed = [run("docs") for run in (run_operator, run_gateway)]
+    assert [p.returncode for p in printed] == [0, 0]
     written = (ROOT / "docs" / "configuration.md").read_text()
-    assert printed.stdout == written, "run: build/dev/bin/team-operator docs > docs/configuration.md"
+    assert "".join(p.stdout for p in printed) == written, \
+        "run: (build/dev/bin/team-operator docs; build/dev/bin/webhook-gateway docs) > docs/configuration.md"
+
+
+def test_the_gateway_takes_the_config_file_of_its_manual(tmp_path):
+    (example,) = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "docs" / "gateway.md").read_text(), re.M | re.S)
+    file = tmp_path / "gateway.yaml"
+    file.write_text(example)
+    # It ends at the first thing that is wrong after the file.
+    done = run_gateway("serve", "--roles=webhooks", f"--config={file}", "--connect-to=nowhere", env={"DATABASE_URL": "host=127.0.0.1 port=1"})
+    assert done.returncode == 2 and "--connect-to" in done.stderr, done.stderr
 
 
 def test_links_between_documents_lead_somewhere():
