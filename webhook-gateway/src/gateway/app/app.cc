@@ -13,6 +13,8 @@
 #include "base/mutex.h"
 #include "base/random.h"
 #include "base/thread_name.h"
+#include "gateway/admin/admin.h"
+#include "gateway/admin/auth.h"
 #include "gateway/dispatch/worker.h"
 #include "gateway/inbox/event_id.h"
 #include "gateway/inbox/migrate.h"
@@ -245,6 +247,23 @@ class WorkerRole {
   std::optional<Worker> worker_;
 };
 
+// Lets operators see, replay and hold events.
+class AdminRole {
+ public:
+  AdminRole(Base& base, Platform& platform, postgres::Pool& pool)
+      : auth_([&platform](const Context& ctx,
+                          const crypto::Secret& token) { return platform.service->auth_me(ctx, token); },
+              {.cache = base.options.admin_cache, .require_star = base.options.require_admin_star},
+              base.clock),
+        admin_(auth_, pool, base.clock, base.rng, base.log.named("admin")) {}
+
+  [[nodiscard]] http::Routes routes() { return admin_.routes(); }
+
+ private:
+  AdminAuth auth_;
+  Admin admin_;
+};
+
 // Everything that runs, in the order of its start; destruction is the opposite.
 class App {
  public:
@@ -279,6 +298,10 @@ class App {
     if (options.has_role("worker")) {
       worker_.emplace(base_, platform_, pool_, new_events_);
       TP_TRY(worker_->start());
+    }
+    if (options.has_role("admin")) {
+      admin_.emplace(base_, platform_, pool_);
+      admin_routes = admin_->routes();
     }
     TP_TRY(listen(std::move(webhook_routes), std::move(admin_routes)));
     ready_.store(true);
@@ -409,6 +432,7 @@ class App {
   Platform platform_;
   std::optional<WorkerRole> worker_;
   std::optional<WebhooksRole> webhooks_;
+  std::optional<AdminRole> admin_;
   Servers public_servers_;
   Servers private_servers_;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <initializer_list>
 #include <string_view>
 
@@ -7,6 +8,7 @@
 #include "base/result.h"
 #include "gateway/inbox/inbox.h"
 #include "postgres/connection.h"
+#include "postgres/pool.h"
 
 namespace tp::gateway {
 
@@ -18,5 +20,14 @@ namespace tp::gateway {
                                   const EventId& id,
                                   std::string_view reason,
                                   std::initializer_list<State> states);
+
+// What became of a person's wish to have an event worked on again.
+enum class Replayed : std::uint8_t { Started, StillOpen, IsDone, PayloadGone, NoSuchEvent };
+
+// Reopens an event that is dead, unrouted or ignored; with `force` also one that is done.
+[[nodiscard]] Result<Replayed> replay(const Context& ctx,
+                                      postgres::Pool& pool,
+                                      const EventId& id,
+                                      bool force);
 
 }  // namespace tp::gateway

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/context.h"
+#include "base/result.h"
+#include "postgres/pool.h"
+
+namespace tp::gateway {
+
+// What people may turn, for everything that its names match; an empty name stands for all.
+struct Control {
+  std::string source{};
+  std::string org_id{};
+  std::string team_node_id{};  // only with an org
+  bool paused = false;         // no run is started; events are kept
+  std::optional<int>
+      runs_per_hour{};  // of each team, in place of the configured number; 0 pauses. Not of a source
+  std::string changed_by{};
+  WallTime changed_at{};  // set by the database
+};
+
+// Thread-safe. Errors are the database's.
+class Controls {
+ public:
+  explicit Controls(postgres::Pool& pool) : pool_(pool) {}
+
+  // All, or those that concern an org: its own, and the platform's.
+  [[nodiscard]] Result<std::vector<Control>> list(const Context& ctx, const std::string& org_id) const;
+  // Sets what holds for these names; one that says nothing is taken away. The teams that it concerns have a
+  // turn at once. InvalidArgument for what no control can be.
+  [[nodiscard]] Status put(const Context& ctx, const Control& control) const;
+
+ private:
+  postgres::Pool& pool_;
+};
+
+// What the admin role sees of a team's dedicated agent. The worker calls no other address for the team.
+struct RuntimeRecord {
+  std::string org_id;
+  std::string team_node_id;
+  std::string service_url;
+  bool ready = false;
+};
+
+// Thread-safe. Errors are the database's.
+class TeamRuntimes {
+ public:
+  explicit TeamRuntimes(postgres::Pool& pool) : pool_(pool) {}
+
+  [[nodiscard]] Status put(const Context& ctx, const RuntimeRecord& runtime) const;
+  [[nodiscard]] Status remove(const Context& ctx,
+                              const std::string& org_id,
+                              const std::string& team_node_id) const;
+
+ private:
+  postgres::Pool& pool_;
+};
+
+// Who did what through the admin API.
+struct AuditEntry {
+  std::string actor;
+  std::string org_id{};  // the actor's; empty: all
+  std::string action;
+  std::string target{};
+  int status = 0;  // of the HTTP answer
+  std::string request_id{};
+};
+
+[[nodiscard]] Status record(const Context& ctx, postgres::Pool& pool, const AuditEntry& entry);
+
+}  // namespace tp::gateway
