@@ -87,7 +87,7 @@ TEST_CASE("values and files of a source add up, each with its scope; Slack's ser
   values.emplace_back(SourceKind::Slack, crypto::Secret{" from-environment\n"});
   Secrets secrets{
       {directory.file(SourceKind::Slack, "a", {"acme", ""}), directory.file(SourceKind::Slack, "b")},
-      std::move(values),
+      values,
       Policy{}};
   CHECK(secrets.reload().warnings.empty());
   CHECK(texts(secrets, SourceKind::Slack) == Texts{"from-environment", "from-a", "from-b"});
@@ -191,7 +191,7 @@ TEST_CASE("a secret that its scheme cannot use is left out, with the line but wi
 TEST_CASE("a secret's id names it and is not it") {
   std::vector<std::pair<SourceKind, crypto::Secret>> values;
   values.emplace_back(SourceKind::GitHub, crypto::Secret{"hunter2"});
-  Secrets secrets{{}, std::move(values), Policy{}};
+  Secrets secrets{{}, values, Policy{}};
   secrets.reload();
   // printf secret-id:hunter2 | sha256sum | cut -c -8
   CHECK(secrets.snapshot(SourceKind::GitHub)->about[0].id == "1ef3a459");

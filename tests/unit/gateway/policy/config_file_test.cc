@@ -193,6 +193,13 @@ TEST_CASE("what is no YAML is told with its place") {
   }
 }
 
+TEST_CASE("a file with control characters is refused before yaml-cpp sees it") {
+  for (const std::string& text :
+       {std::string("\0,((#\0", 6), std::string{"\x04"}, std::string{"\x7f"}, std::string{"\x1b[m"}}) {
+    CHECK(problems("slack:\n" + text) == "c:2: a control character; the file must be UTF-8 text");
+  }
+}
+
 TEST_CASE("names, ids, events and pointers have a form") {
   const auto with = [](const std::string& name, const std::string& org, const std::string& pointer) {
     return parse_config("endpoints: [{name: '" + name + "', org: '" + org + "', message: '" + pointer +

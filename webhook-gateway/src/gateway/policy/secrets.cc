@@ -84,10 +84,10 @@ Result<EnvironmentSecrets> environment_secrets(
 }
 
 Secrets::Secrets(std::vector<SecretFile> files,
-                 std::vector<std::pair<SourceKind, crypto::Secret>> values,
+                 const std::vector<std::pair<SourceKind, crypto::Secret>>& values,
                  const Policy& policy) {
-  for (auto& [source, value] : values) {
-    origins_.push_back({SecretFile{.source = source}, &scheme_of(source, nullptr), std::move(value)});
+  for (const auto& [source, value] : values) {
+    origins_.push_back({SecretFile{.source = source}, &scheme_of(source, nullptr), value});
   }
   for (SecretFile& file : files) {
     const Scheme& scheme = scheme_of(file.source, policy.endpoint(file.endpoint));

@@ -52,7 +52,7 @@ class Secrets {
  public:
   // Reads nothing yet. `policy` says how endpoints sign.
   Secrets(std::vector<SecretFile> files,
-          std::vector<std::pair<SourceKind, crypto::Secret>> values,
+          const std::vector<std::pair<SourceKind, crypto::Secret>>& values,
           const Policy& policy);
 
   struct Reloaded {
