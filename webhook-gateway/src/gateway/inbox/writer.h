@@ -23,8 +23,8 @@
 namespace tp::gateway {
 
 // Puts verified events into the inbox. Group commit: whatever has come while a flusher waited for the
-// database goes into its next statement, so the database decides the size of a batch and no time is spent
-// waiting for one to fill. Thread-safe.
+// database goes into its next statement, so the database decides the size of a batch. A further flusher joins
+// in once so much waits that it is worth a statement of its own, or when the first takes long. Thread-safe.
 class InboxWriter {
  public:
   struct Options {
@@ -93,7 +93,8 @@ class InboxWriter {
   Mutex m_;
   CondVar changed_;
   std::deque<Item> queue_ TP_GUARDED_BY(m_);
-  std::vector<std::jthread> threads_;  // last: joined before anything above goes
+  std::size_t flushing_ TP_GUARDED_BY(m_) = 0;  // flushers with a batch
+  std::vector<std::jthread> threads_;           // last: joined before anything above goes
 };
 
 }  // namespace tp::gateway
