@@ -1,5 +1,8 @@
 #include "gateway/platform/destinations.h"
 
+#include <string>
+#include <vector>
+
 #include "support/catch.h"
 
 namespace tp::gateway {
@@ -52,7 +55,7 @@ TEST_CASE("destinations: each trigger's own, the team's wishes, and what is left
     std::string what;
     std::string config;
     RunRequest run;
-    json expected;
+    std::vector<json> expected;
   };
   const std::string default_channel = R"({"notifications":{"default_slack_channel_id":"CD"}})";
   const std::string outputs = R"({"notifications":{"default_slack_channel_id":"CD",
@@ -78,7 +81,7 @@ TEST_CASE("destinations: each trigger's own, the team's wishes, and what is left
       {"push", outputs, github_run({}, {}), {channel("CG")}},
       {"push, nowhere else", default_channel, github_run({}, {}), {channel("CD")}},
       {"comment on pr", with_override("github", "comment_on_pr"), github_run(7, {}), {pr(7)}},
-      {"comment on pr, none", with_override("github", "comment_on_pr"), github_run({}, 8), json::array()},
+      {"comment on pr, none", with_override("github", "comment_on_pr"), github_run({}, 8), {}},
       {"a thread is for slack", with_override("github", "reply_in_thread"), github_run(7, {}), {pr(7)}},
       {"pagerduty", outputs, run_of("pagerduty"), {channel("CP")}},
       {"pagerduty, default channel", default_channel, run_of("pagerduty"), {channel("CD")}},
@@ -90,12 +93,16 @@ TEST_CASE("destinations: each trigger's own, the team's wishes, and what is left
        {{{"type", "email"}}}},
       {"generic, objects", object_default, run_of("generic"), {channel("CX"), {{"type", "email"}}}},
       {"generic, template", template_default, run_of("generic"), {channel("CD")}},
-      {"generic, nothing known", "{}", run_of("generic"), json::array()},
-      {"template without channel", R"({"output_config":{"default_destinations":["slack","email"]}})",
-       run_of("api"), json::array()},
-      {"wrong types", R"({"output_config":{"trigger_overrides":[],"default_destinations":"slack"},
+      {"generic, nothing known", "{}", run_of("generic"), {}},
+      {"template without channel",
+       R"({"output_config":{"default_destinations":["slack","email"]}})",
+       run_of("api"),
+       {}},
+      {"wrong types",
+       R"({"output_config":{"trigger_overrides":[],"default_destinations":"slack"},
         "notifications":{"default_slack_channel_id":5,"pagerduty_output":"x"}})",
-       run_of("pagerduty"), json::array()},
+       run_of("pagerduty"),
+       {}},
   };
   for (const Row& row : rows) {
     INFO(row.what);
