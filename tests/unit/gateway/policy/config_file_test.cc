@@ -128,7 +128,7 @@ TEST_CASE("what is wrong is said with its place and with what would be right") {
       {"slack: {}\nslack: {}", "c:2:1: \"slack\" is given twice"},
       {"? [a]\n: b", "c:1:3: the file has a key that is not a text"},
       {"a: 1\n---\nb: 2",
-       "c:3:1: a second document; there must be one\nc:1:1: \"a\" is no known key; there are "
+       "c:2:1: a second document begins, where there must be one\nc:1:1: \"a\" is no known key; there are "
        "slack, github, pagerduty, incidentio, endpoints, secrets"},
       {"github: {botHandle: '@fox'}",
        "c:1:21: github.botHandle is \"@fox\"; it must be a GitHub login without "
@@ -187,8 +187,8 @@ TEST_CASE("what is wrong is said with its place and with what would be right") {
 
 TEST_CASE("what is no YAML is told with its place") {
   // The words are yaml-cpp's.
-  for (const std::string text :
-       {"slack: {messages: ", "slack: *nobody", "a: b: c", "\t- x\n\t y", "%YAML 9.9\n--- x"}) {
+  for (const std::string text : {"slack: {messages: ", "slack: *nobody", "a: b: c", ",", " , ", "slack: {}],",
+                                 "\t- x\n\t y", "%YAML 9.9\n--- x"}) {
     CHECK(problems(text).starts_with("c:1:"));
   }
 }

@@ -5,8 +5,10 @@
 #include <functional>
 #include <initializer_list>
 #include <span>
+#include <sstream>
 #include <utility>
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include "base/env.h"
@@ -270,6 +272,36 @@ class Reader {
   std::size_t problems_ = 0;
 };
 
+// Hears of a document without building it.
+class DocumentStart final : public YAML::EventHandler {
+ public:
+  YAML::Mark mark{};
+
+  void OnDocumentStart(const YAML::Mark& at) override { mark = at; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&,
+                       const std::string&,
+                       YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
+  }
+  void OnMapEnd() override {}
+};
+
+// Not by YAML::LoadAll: of a text such as "," yaml-cpp 0.7 makes empty documents for ever.
+void refuse_second_document(Reader& in, const std::string& text) {
+  std::istringstream stream{text};
+  YAML::Parser parser{stream};
+  DocumentStart document;
+  if (parser.HandleNextDocument(document) && parser.HandleNextDocument(document)) {
+    in.problem(document.mark, "a second document begins, where there must be one");
+  }
+}
+
 // ---------------------------------------------------------------- endpoints and secrets
 
 void check_endpoint(
@@ -374,16 +406,15 @@ Result<ConfigFile> parse_config(std::string_view text, const std::string& name) 
   Reader in{name};
   ConfigFile config;
   Policy& policy = config.policy;
-  // YAML has no such characters, and yaml-cpp 0.7 never comes back from some of them.
+  // YAML has no such characters, and yaml-cpp takes one of them for the end of the file.
   if (const auto at = std::find_if(text.begin(), text.end(), is_control); at != text.end()) {
     const auto lines = std::count(text.begin(), at, '\n');
     return Error{ErrorCode::InvalidArgument, name + ":" + std::to_string(lines + 1) +
                                                  ": a control character; the file must be UTF-8 text"};
   }
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string{text});
-    if (documents.size() > 1) in.problem(documents[1], "a second document; there must be one");
-    const YAML::Node root = documents.empty() ? YAML::Node{} : documents.front();
+    refuse_second_document(in, std::string{text});
+    const YAML::Node root = YAML::Load(std::string{text});
     // Secrets name endpoints, whichever of them comes first in the file.
     YAML::Node endpoints;
     YAML::Node secrets;
