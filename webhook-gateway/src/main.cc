@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -6,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "base/env.h"
 #include "base/signals.h"
 #include "gateway/app/app.h"
@@ -63,6 +65,13 @@ int serve(std::span<const char* const> args) {
     return complain(sized.error(), kFailed);
   const tp::SystemClock clock;
   tp::log::Sink sink{clock, STDERR_FILENO, options.log_level, options.log_format};
+  // Beside connections: the database, agents, the log.
+  constexpr std::size_t kOthers = 64;
+  const std::size_t wanted = options.connections + options.runs_in_flight + kOthers;
+  if (const std::size_t descriptors = tp::raise_descriptor_limit(); descriptors < wanted) {
+    tp::log::Logger{sink, "webhook-gateway"}.warn("fewer descriptors are allowed than connections may need",
+                                                  {{"allowed", descriptors}, {"wanted", wanted}});
+  }
   const auto served = tp::gateway::serve(options, *std::move(credentials), signals.stop(), sink);
   if (served) return kDone;
   return complain(served.error(), served.error().code == ErrorCode::InvalidArgument ? kUsage : kFailed);

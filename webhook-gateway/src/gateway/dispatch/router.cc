@@ -21,6 +21,7 @@ struct Overloaded : Fs... {
   using Fs::operator()...;
 };
 template <class... Fs>
+// NOLINTNEXTLINE(readability-identifier-naming): a deduction guide is no function
 Overloaded(Fs...) -> Overloaded<Fs...>;
 
 }  // namespace
