@@ -16,14 +16,15 @@ enum class Byte : std::uint8_t { Plain, Control, Quote, Backslash, Lead2, Lead3,
 
 constexpr std::array<Byte, 256> kBytes = [] {
   std::array<Byte, 256> table{};
-  for (unsigned c = 0; c < 256; ++c) {
-    table[c] = c < 0x20                 ? Byte::Control
-               : c < 0x80               ? Byte::Plain
-               : c >= 0xC2 && c <= 0xDF ? Byte::Lead2
-               : (c & 0xF0U) == 0xE0    ? Byte::Lead3
-               : c >= 0xF0 && c <= 0xF4 ? Byte::Lead4
-                                        : Byte::NotUtf8;
-  }
+  const auto fill = [&](unsigned from, unsigned to, Byte byte) {
+    for (unsigned c = from; c <= to; ++c) table[c] = byte;
+  };
+  fill(0x00, 0x1F, Byte::Control);
+  fill(0x20, 0x7F, Byte::Plain);
+  fill(0x80, 0xFF, Byte::NotUtf8);
+  fill(0xC2, 0xDF, Byte::Lead2);
+  fill(0xE0, 0xEF, Byte::Lead3);
+  fill(0xF0, 0xF4, Byte::Lead4);
   table['"'] = Byte::Quote;
   table['\\'] = Byte::Backslash;
   return table;
