@@ -128,11 +128,26 @@ Result<std::unique_ptr<Connection>> Connection::open(const Context& ctx,
 bool Connection::usable() const noexcept { return !abandoned_ && PQstatus(pg_.get()) == CONNECTION_OK; }
 
 Result<Rows> Connection::execute(const Context& ctx, const std::string& sql, const Params& params) {
+  return exchange(ctx, Step::Whole, {}, sql, params);
+}
+
+Result<Rows> Connection::execute_prepared(const Context& ctx, const std::string& sql, const Params& params) {
+  const auto known = std::find(prepared_.begin(), prepared_.end(), sql);
+  const std::string name = "s" + std::to_string(known - prepared_.begin());
+  if (known == prepared_.end()) {
+    TP_TRY(exchange(ctx, Step::Prepare, name, sql, params));
+    prepared_.push_back(sql);
+  }
+  return exchange(ctx, Step::RunPrepared, name, sql, params);
+}
+
+Result<Rows> Connection::exchange(
+    const Context& ctx, Step step, const std::string& name, const std::string& sql, const Params& params) {
   if (!usable()) return Error{ErrorCode::Unavailable, "the database connection is lost"};
   eventfd_t earlier = 0;  // a stop request of an earlier call's context
   static_cast<void>(::eventfd_read(wake_, &earlier));
   const std::stop_callback on_stop{ctx.stop, [this] { interrupt(); }};
-  Status sent = send(ctx, sql, params);
+  Status sent = send(ctx, step, name, sql, params);
   if (sent) return receive(ctx);
   abandoned_ = true;
   return std::move(sent).error();
@@ -163,7 +178,8 @@ Status Connection::wait(const Context& ctx, short events) {
   }
 }
 
-Status Connection::send(const Context& ctx, const std::string& sql, const Params& params) {
+Status Connection::send(
+    const Context& ctx, Step step, const std::string& name, const std::string& sql, const Params& params) {
   const auto& values = params.values_;
   std::vector<Oid> types;
   std::vector<const char*> texts;
@@ -175,10 +191,19 @@ Status Connection::send(const Context& ctx, const std::string& sql, const Params
     lengths.push_back(static_cast<int>(value.bytes.size()));
     formats.push_back(value.binary ? 1 : 0);
   }
-  const int queued = values.empty()
-                         ? PQsendQuery(pg_.get(), sql.c_str())
-                         : PQsendQueryParams(pg_.get(), sql.c_str(), static_cast<int>(values.size()),
-                                             types.data(), texts.data(), lengths.data(), formats.data(), 0);
+  pg_conn* const pg = pg_.get();
+  const int count = static_cast<int>(values.size());
+  int queued = 0;
+  if (step == Step::Prepare) {
+    queued = PQsendPrepare(pg, name.c_str(), sql.c_str(), count, types.data());
+  } else if (step == Step::RunPrepared) {
+    queued = PQsendQueryPrepared(pg, name.c_str(), count, texts.data(), lengths.data(), formats.data(), 0);
+  } else if (values.empty()) {
+    queued = PQsendQuery(pg, sql.c_str());
+  } else {
+    queued = PQsendQueryParams(pg, sql.c_str(), count, types.data(), texts.data(), lengths.data(),
+                               formats.data(), 0);
+  }
   if (queued == 0) return Error{ErrorCode::Unavailable, "database: " + trimmed(PQerrorMessage(pg_.get()))};
   while (true) {
     const int flushed = PQflush(pg_.get());

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/context.h"
@@ -60,6 +61,12 @@ class Connection {
   // Runs one statement; without parameters also several, separated by semicolons, as one transaction.
   [[nodiscard]] Result<Rows> execute(const Context& ctx, const std::string& sql, const Params& params = {});
 
+  // The same for a statement that this connection runs again and again: the server reads it only the first
+  // time, and soon no longer plans it. Not through a pooler that gives each transaction another session.
+  [[nodiscard]] Result<Rows> execute_prepared(const Context& ctx,
+                                              const std::string& sql,
+                                              const Params& params);
+
   // False once the connection broke or a statement was given up: it must not be used again.
   [[nodiscard]] bool usable() const noexcept;
   // Whether it is usable and, as far as can be known without asking, the server still holds it too: one that
@@ -77,11 +84,17 @@ class Connection {
   void interrupt() const noexcept;
   // Waits until the socket is ready for `events` of poll(2).
   [[nodiscard]] Status wait(const Context& ctx, short events);
-  [[nodiscard]] Status send(const Context& ctx, const std::string& sql, const Params& params);
+  enum class Step : std::uint8_t { Whole, Prepare, RunPrepared };
+  // `name` is that of a prepared statement.
+  [[nodiscard]] Result<Rows> exchange(
+      const Context& ctx, Step step, const std::string& name, const std::string& sql, const Params& params);
+  [[nodiscard]] Status send(
+      const Context& ctx, Step step, const std::string& name, const std::string& sql, const Params& params);
   [[nodiscard]] Result<Rows> receive(const Context& ctx);
   std::unique_ptr<pg_conn, Finish> pg_;
   const Clock& clock_;
-  int wake_;                // an eventfd that a stop request writes to
+  std::vector<std::string> prepared_{};  // statements; their places are their names
+  int wake_;                             // an eventfd that a stop request writes to
   bool abandoned_ = false;  // a statement was given up: what the server still sends belongs to nobody
 };
 

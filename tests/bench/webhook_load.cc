@@ -3,9 +3,11 @@
 //
 //   webhook_load http   port=N     the gateway on 127.0.0.1
 //   webhook_load writer database=URL  the gateway's own InboxWriter, by itself
-//   webhook_load insert database=URL  rows into the table bench_rows (id uuid, key bytea, headers text, body bytea)
+//   webhook_load insert database=URL  rows into the table bench_rows (id uuid, key bytea, headers text, body
+//   bytea)
 //
-//   templates=FILE    lines "SOURCE<tab>EVENT<tab>BODY", taken in turn. SOURCE: slack or github. Sixteen @ in BODY become a
+//   templates=FILE    lines "SOURCE<tab>EVENT<tab>BODY", taken in turn. SOURCE: slack or github. Sixteen @ in
+//   BODY become a
 //                     number of the event's own.
 //   requests=N        in all (default 10000)
 //   connections=N     http: of one request at a time; writer: events that wait at once (default 64)
@@ -13,7 +15,8 @@
 //   seconds=N         gives up then (default 120)
 //
 // Secrets are those of the gateway: SLACK_SIGNING_SECRET and GITHUB_WEBHOOK_SECRET.
-// Prints one JSON object: requests, seconds, per_second, bytes (mean of a body), statuses, p50_ms, p90_ms, p99_ms, max_ms.
+// Prints one JSON object: requests, seconds, per_second, bytes (mean of a body), statuses, p50_ms, p90_ms,
+// p99_ms, max_ms.
 
 #include <algorithm>
 #include <array>
@@ -34,11 +37,10 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <nlohmann/json.hpp>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <nlohmann/json.hpp>
 
 #include "base/clock.h"
 #include "base/env.h"
@@ -127,8 +129,7 @@ Delivered deliver(SourceKind source, const std::string& event, std::string body,
     return made;
   }
   std::array<char, 37> guid{};
-  std::snprintf(guid.data(), guid.size(), "00000000-0000-4000-8000-%012llx",
-                number & 0xFFFFFFFFFFFFULL);
+  std::snprintf(guid.data(), guid.size(), "00000000-0000-4000-8000-%012llx", number & 0xFFFFFFFFFFFFULL);
   const std::array<std::string_view, 1> parts{made.body};
   made.headers.add("X-GitHub-Event", event);
   made.headers.add("X-GitHub-Delivery", guid.data());
@@ -174,7 +175,8 @@ std::vector<Delivered> deliveries(const std::string& templates, std::size_t coun
 }
 
 std::string on_the_wire(const Delivered& delivered) {
-  std::string text = "POST " + std::string{source_of(delivered.source).path} + " HTTP/1.1\r\nHost: 127.0.0.1\r\n";
+  std::string text =
+      "POST " + std::string{source_of(delivered.source).path} + " HTTP/1.1\r\nHost: 127.0.0.1\r\n";
   for (const auto& [name, value] : delivered.headers) text += name + ": " + value + "\r\n";
   return text + "Content-Length: " + std::to_string(delivered.body.size()) + "\r\n\r\n" + delivered.body;
 }
@@ -203,13 +205,19 @@ class Outcome {
     std::erase_if(took_, [](double ms) { return ms < 0; });
     std::sort(took_.begin(), took_.end());
     const auto at = [&](double share) {
-      return took_.empty() ? 0.0 : took_[static_cast<std::size_t>(share * static_cast<double>(took_.size() - 1))];
+      return took_.empty() ? 0.0
+                           : took_[static_cast<std::size_t>(share * static_cast<double>(took_.size() - 1))];
     };
     const double took = duration<double>(ended_ - begun_).count();
-    const nlohmann::json all{{"requests", took_.size()}, {"seconds", took},
+    const nlohmann::json all{{"requests", took_.size()},
+                             {"seconds", took},
                              {"per_second", static_cast<double>(took_.size()) / took},
-                             {"bytes", bytes}, {"statuses", statuses}, {"p50_ms", at(0.5)},
-                             {"p90_ms", at(0.9)}, {"p99_ms", at(0.99)}, {"max_ms", at(1)}};
+                             {"bytes", bytes},
+                             {"statuses", statuses},
+                             {"p50_ms", at(0.5)},
+                             {"p90_ms", at(0.9)},
+                             {"p99_ms", at(0.99)},
+                             {"max_ms", at(1)}};
     std::cout << all.dump() << '\n';
   }
 
@@ -231,7 +239,10 @@ std::size_t mean_bytes(const std::vector<Delivered>& all) {
 class Client {
  public:
   Client(std::uint16_t port, std::vector<std::string> requests, Outcome& outcome)
-      : port_(port), requests_(std::move(requests)), outcome_(outcome), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {}
+      : port_(port),
+        requests_(std::move(requests)),
+        outcome_(outcome),
+        epoll_(::epoll_create1(EPOLL_CLOEXEC)) {}
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
   ~Client() {
@@ -278,7 +289,8 @@ class Client {
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     const int one = 1;
     // NOLINTNEXTLINE(*-reinterpret-cast): the interface of sockets
-    if (::connect(connection.socket, reinterpret_cast<sockaddr*>(&to), sizeof to) != 0) fail("cannot connect");
+    if (::connect(connection.socket, reinterpret_cast<sockaddr*>(&to), sizeof to) != 0)
+      fail("cannot connect");
     ::setsockopt(connection.socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     listen_for(connection, EPOLLIN, EPOLL_CTL_ADD);
   }
@@ -303,7 +315,8 @@ class Client {
     const std::string_view left = std::string_view{requests_[connection.request]}.substr(connection.written);
     const auto done = ::send(connection.socket, left.data(), left.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (done > 0) connection.written += static_cast<std::size_t>(done);
-    const bool waits = connection.written < requests_[connection.request].size();  // an error shows when we read
+    const bool waits =
+        connection.written < requests_[connection.request].size();  // an error shows when we read
     if (waits != connection.waits_to_write) {
       connection.waits_to_write = waits;
       listen_for(connection, waits ? EPOLLIN | EPOLLOUT : EPOLLIN, EPOLL_CTL_MOD);
@@ -401,7 +414,8 @@ void put_all(const Arguments& arguments, const std::vector<Delivered>& all, Stea
   for (std::size_t i = arguments.number("connections", 64); i > 0; --i) put();
   {
     const MutexLock lock{m};
-    if (!changed.wait_until(m, std::stop_token{}, deadline, [&] { return left == 0; })) fail("not stored in time");
+    if (!changed.wait_until(m, std::stop_token{}, deadline, [&] { return left == 0; }))
+      fail("not stored in time");
   }
   outcome.end();
   outcome.print(statuses, mean_bytes(all));
@@ -446,7 +460,8 @@ void insert_all(const Arguments& arguments, const std::vector<Delivered>& all, S
         bodies.push_back(rows[i].body);
       }
       const auto done = expect(connection->execute(
-          ctx, kInsert, postgres::Params{}.add_texts(ids).add_bytes(keys).add_texts(headers).add_bytes(bodies)));
+          ctx, kInsert,
+          postgres::Params{}.add_texts(ids).add_bytes(keys).add_texts(headers).add_bytes(bodies)));
       for (std::size_t i = from; i < to; ++i) outcome.answered(i);
       stored += done.affected();
     }
@@ -454,7 +469,8 @@ void insert_all(const Arguments& arguments, const std::vector<Delivered>& all, S
   outcome.begin();
   {
     std::vector<std::jthread> threads;
-    for (std::size_t i = arguments.number("flushers", defaults.flushers); i > 0; --i) threads.emplace_back(work);
+    for (std::size_t i = arguments.number("flushers", defaults.flushers); i > 0; --i)
+      threads.emplace_back(work);
   }
   outcome.end();
   outcome.print({{"stored", stored.load()}}, mean_bytes(all));

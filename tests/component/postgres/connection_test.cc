@@ -49,6 +49,25 @@ TEST_CASE("values go there and come back") {
   CHECK(db.value("SELECT cardinality($1)", Params{}.add_texts(std::vector<std::string>{})) == "0");
 }
 
+TEST_CASE("a prepared statement is read once, and with other values each time") {
+  Database db;
+  const Context ctx;
+  db.run("CREATE TABLE numbers (n bigint)");
+  const std::string insert = "INSERT INTO numbers SELECT unnest($1::bigint[]) RETURNING n";
+  const std::string missing = "SELECT $1::text FROM no_such_table";
+  for (std::int64_t i = 0; i < 10; ++i) {
+    const auto rows = db.connection().execute_prepared(ctx, insert, Params{}.add_bigints({i, -i}));
+    REQUIRE(rows);
+    CHECK(rows->integer(1, 0) == -i);
+    // One that cannot be prepared is no obstacle to those that follow, nor to its own next try.
+    CHECK(code_of(db.connection().execute_prepared(ctx, missing, Params{}.add("x"))) == ErrorCode::FailedPrecondition);
+  }
+  db.run("CREATE TABLE no_such_table AS SELECT 1");
+  CHECK(db.connection().execute_prepared(ctx, missing, Params{}.add("x"))->text(0, 0) == "x");
+  CHECK(db.run("SELECT count(*) FROM pg_prepared_statements").integer(0, 0) == 2);
+  CHECK(db.run("SELECT count(*) FROM numbers").integer(0, 0) == 20);
+}
+
 TEST_CASE("several statements without parameters are one transaction") {
   Database db;
   db.run("CREATE TABLE t (n int)");
