@@ -407,7 +407,7 @@ Result<ConfigFile> parse_config(std::string_view text, const std::string& name) 
   ConfigFile config;
   Policy& policy = config.policy;
   // YAML has no such characters, and yaml-cpp takes one of them for the end of the file.
-  if (const auto at = std::find_if(text.begin(), text.end(), is_control); at != text.end()) {
+  if (const auto* const at = std::find_if(text.begin(), text.end(), is_control); at != text.end()) {
     const auto lines = std::count(text.begin(), at, '\n');
     return Error{ErrorCode::InvalidArgument, name + ":" + std::to_string(lines + 1) +
                                                  ": a control character; the file must be UTF-8 text"};
