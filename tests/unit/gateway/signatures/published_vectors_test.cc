@@ -3,6 +3,7 @@
 #include <chrono>
 #include <string>
 
+#include "base/env.h"
 #include "gateway/signatures/scheme.h"
 #include "support/catch.h"
 
@@ -59,6 +60,24 @@ TEST_CASE("GitHub's and Octokit's examples verify") {
     CHECK(verify(github_sha256(), secret, headers, body + "\n") == Verdict::BadSignature);
     CHECK(verify(github_sha256(), secret + "x", headers, body) == Verdict::BadSignature);
   }
+}
+
+// The values of webhookv3/webhookv3_test.go in https://github.com/PagerDuty/go-pagerduty; the file holds the
+// payload that they are for.
+TEST_CASE("PagerDuty's example verifies") {
+  const std::string body = *read_file(TP_SOURCE_DIR "/tests/fixtures/webhooks/pagerduty/vector.json");
+  REQUIRE(body.size() == 1655);
+  const std::string secret = "lDQHScfUeXUKaQRNF+8XIiDKZ7XX3itBAYzwU0TARw8lJqRnkKl2iB1anSb0Z+IK";
+  const std::string right = "v1=0c0b9495b893a39e70d1fea2fe11fbe0a825f88b9f67846f6cc07dd2bc5476cd";
+  const std::string wrong = "v1=7020c8a7ec668a9b7012bc3dd82e483394b038f4230acc6785efbf2a7d8bcaf5";
+  const auto judge = [&](const std::string& signature, std::string_view text) {
+    return verify(pagerduty_v1(), secret, {{"X-PagerDuty-Signature", signature}}, text);
+  };
+  CHECK(judge(right, body) == Verdict::Verified);
+  CHECK(judge(wrong + "," + right, body) == Verdict::Verified);  // while a secret is exchanged
+  CHECK(judge(wrong, body) == Verdict::BadSignature);
+  CHECK(judge(right, "") == Verdict::BadSignature);
+  CHECK(judge("", body) == Verdict::InvalidFormat);
 }
 
 constexpr auto kKey = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
