@@ -77,7 +77,7 @@ TEST_CASE("PagerDuty's example verifies") {
   CHECK(judge(wrong + "," + right, body) == Verdict::Verified);  // while a secret is exchanged
   CHECK(judge(wrong, body) == Verdict::BadSignature);
   CHECK(judge(right, "") == Verdict::BadSignature);
-  CHECK(judge("", body) == Verdict::InvalidFormat);
+  CHECK(judge("", body) == Verdict::MissingSignature);
 }
 
 constexpr auto kKey = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
