@@ -16,19 +16,19 @@ class Document::Builder {
   Builder(Document& document, const Limits& limits)
       : nodes_(document.nodes_), chars_(document.chars_), limits_(limits) {}
 
-  bool null() { return leaf(Type::Null), true; }
-  bool boolean(bool value) { return leaf(Type::Bool).boolean = value, true; }
-  bool number_integer(std::int64_t value) { return leaf(Type::Integer).integer = value, true; }
+  bool null() { return leaf(Type::Null), fits(); }
+  bool boolean(bool value) { return leaf(Type::Bool).boolean = value, fits(); }
+  bool number_integer(std::int64_t value) { return leaf(Type::Integer).integer = value, fits(); }
   bool number_unsigned(std::uint64_t value) {
     if (std::in_range<std::int64_t>(value)) return number_integer(static_cast<std::int64_t>(value));
     return number_float(static_cast<double>(value), {});
   }
   bool number_float(double value, const std::string& /*text*/) {
-    return leaf(Type::Double).real = value, true;
+    return leaf(Type::Double).real = value, fits();
   }
   bool string(const std::string& value) {
     const Range range = store(value);
-    return leaf(Type::String).text = range, true;
+    return leaf(Type::String).text = range, fits();
   }
   bool binary(const nlohmann::json::binary_t& /*value*/) { return false; }  // not in JSON text
   bool key(const std::string& value) { return key_ = store(value), true; }
@@ -64,7 +64,13 @@ class Document::Builder {
     }
     leaf(type).end = parent_;
     parent_ = size() - 1;
-    return true;
+    return fits();
+  }
+
+  bool fits() {
+    if (nodes_.size() <= limits_.values) return true;
+    error_ = too_many(limits_);
+    return false;
   }
 
   bool close() {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,9 @@ namespace tp::json {
 struct Limits {
   std::size_t bytes = std::size_t{4} << 20U;
   std::size_t depth = 64;  // nested arrays and objects; deeper input is refused before it can exhaust a stack
+  // Of a Document only. A value takes 32 bytes there and may come as two ("0,"): without a bound a text can
+  // become sixteen times its size, and more while the vector of them grows.
+  std::size_t values = std::numeric_limits<std::size_t>::max();
 };
 
 enum class Type : std::uint8_t { Null, Bool, Integer, Double, String, Array, Object };

@@ -13,6 +13,7 @@ namespace tp::json {
 
 [[nodiscard]] Error too_long(std::size_t bytes, const Limits& limits);
 [[nodiscard]] Error too_deep(const Limits& limits);
+[[nodiscard]] Error too_many(const Limits& limits);
 [[nodiscard]] Error not_json(std::size_t offset, std::string_view reason);
 // Says what nlohmann found without its quotation of the text.
 [[nodiscard]] Error not_json(std::size_t offset, const nlohmann::json::exception& e);

@@ -19,6 +19,10 @@ Error too_deep(const Limits& limits) {
   return {ErrorCode::ResourceExhausted, "JSON nests deeper than " + std::to_string(limits.depth) + " levels"};
 }
 
+Error too_many(const Limits& limits) {
+  return {ErrorCode::ResourceExhausted, "JSON of more than " + std::to_string(limits.values) + " values"};
+}
+
 Error not_json(std::size_t offset, std::string_view reason) {
   return {ErrorCode::DataLoss, "not JSON: byte " + std::to_string(offset) + ": " + std::string{reason}};
 }

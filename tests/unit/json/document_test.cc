@@ -154,6 +154,18 @@ TEST_CASE("size is limited exactly") {
   CHECK(status.error() == Error{ErrorCode::ResourceExhausted, "JSON of 6 bytes, at most 5 are accepted"});
 }
 
+TEST_CASE("the number of values is limited exactly") {
+  Document d;
+  CHECK(d.parse("[1,null,true]", {.values = 4}));
+  for (const std::string_view text :
+       {R"([1,2,"a","b"])", R"([1,null,true,1.5])", "[1,2,3,[]]", R"({"a":1,"b":{},"c":2,"d":{}})"}) {
+    const auto status = d.parse(text, {.values = 4});
+    REQUIRE_FALSE(status);
+    CHECK(status.error() == Error{ErrorCode::ResourceExhausted, "JSON of more than 4 values"});
+    CHECK_FALSE(d.root());
+  }
+}
+
 TEST_CASE("what is not JSON is refused with its place and without its content") {
   struct Case {
     std::string_view text, message;

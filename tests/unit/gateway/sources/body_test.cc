@@ -57,6 +57,19 @@ TEST_CASE("hostile bodies are refused in words that do not quote them", "[source
   CHECK_FALSE(why(R"({"a":)" + std::string(1'000'000, '9') + "}").empty());  // beyond a double
 }
 
+TEST_CASE("a body that would take many times its size in memory is refused", "[sources][body]") {
+  const auto body = [](int values, std::string_view value) {
+    std::string text = "{\"a\":[0";
+    for (int i = 0; i < values; ++i) text.append(",").append(value);
+    return text + "]}";
+  };
+  CHECK(read_object(body(16'000, "0")));
+  CHECK(read_object(body(50'000, R"("0123456789abcd")")));
+  const auto refused = read_object(body(50'000, "0"));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error() == Error{ErrorCode::InvalidArgument, "invalid_json: JSON of more than 16384 values"});
+}
+
 TEST_CASE("members that ids are read from may be there once", "[sources][body]") {
   CHECK(why(R"({"id":1,"b":2,"b":3})", "id").empty());
   CHECK(why(R"({"id":1,"id":1})", "id").find("twice") != std::string::npos);

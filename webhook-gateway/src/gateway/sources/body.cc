@@ -12,6 +12,11 @@ namespace {
 
 constexpr std::size_t kDepth = 64;
 
+// How many values a body may have: many of any size, and then one for each 16 bytes, so that to read it takes
+// no more than a few times its size. The vendors' have one for 20 to 50 bytes.
+constexpr std::size_t kValues = std::size_t{16} << 10U;
+constexpr std::size_t kBytesPerValue = 16;
+
 Error invalid_json(std::string_view why) { return invalid("invalid_json: " + std::string{why}); }
 
 // In a text that is JSON a backslash stands only in strings, so an escape is a run of backslashes of odd
@@ -72,7 +77,8 @@ Error invalid(std::string why) { return {ErrorCode::InvalidArgument, std::move(w
 
 Result<json::Document> read_object(std::string_view body, std::string_view unique) {
   json::Document document;
-  if (auto parsed = document.parse(body, {.bytes = body.size(), .depth = kDepth}); !parsed)
+  const std::size_t values = std::max(kValues, body.size() / kBytesPerValue);
+  if (auto parsed = document.parse(body, {.bytes = body.size(), .depth = kDepth, .values = values}); !parsed)
     return invalid_json(parsed.error().message);
   TP_TRY(check_object_text(body));
   TP_TRY(require_unique(document.root(), unique));
