@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/descriptors.h"
 #include "base/env.h"
+#include "base/memory.h"
 #include "base/signals.h"
 #include "gateway/app/app.h"
 #include "gateway/app/options.h"
@@ -58,6 +59,7 @@ std::optional<int> parse(const tp::options::Table& table, std::span<const char* 
 int serve(std::span<const char* const> args) {
   tp::gateway::ServeOptions options;
   if (const auto code = parse(tp::gateway::serve_table(options), args)) return *code;
+  tp::give_large_blocks_back();
   auto credentials = tp::gateway::credentials(options, tp::env_var);
   if (!credentials) return complain(credentials.error(), kUsage);
   const tp::Signals signals;

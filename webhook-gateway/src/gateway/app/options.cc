@@ -111,7 +111,8 @@ void add_edge(options::Table& table, ServeOptions& o) {
             .default_value = "64",
             .metavar = "MIB",
             .help = "Budget of memory for bodies that are read or stored at one moment.",
-            .value = options::integer(o.bytes_in_flight, 32, 65'536)})
+            // Large bodies may use three quarters of it: room for GitHub's largest, of 25 MiB.
+            .value = options::integer(o.bytes_in_flight, 34, 65'536)})
       .add({.flag = "trusted-proxies",
             .metavar = "CIDRS",
             .help = "Networks of the proxies whose X-Forwarded-For is believed.",
@@ -153,8 +154,9 @@ void add_platform(options::Table& table, ServeOptions& o) {
             .value = options::text(o.github_api_url)})
       .add({.flag = "connect-to",
             .metavar = "HOST:PORT=ADDR:PORT",
-            .help = "Connect somewhere else for a host, as curl's option does; .suffix:PORT stands for all hosts "
-                    "below it. For development outside of the cluster.",
+            .help =
+                "Connect somewhere else for a host, as curl's option does; .suffix:PORT stands for all hosts "
+                "below it. For development outside of the cluster.",
             .value = options::list(o.connect_to)});
   table.add(
       {.flag = "github-bot-login",
