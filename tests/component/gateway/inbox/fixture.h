@@ -52,6 +52,14 @@ inline NewEvent new_event(std::string provider_id, std::string body = {}) {
 // No limits but the team's room.
 inline constexpr TeamLimits kRoomOnly{.in_flight = 20, .per_second = 0, .burst = 0, .per_hour = 0};
 
+// One database for all cases of this process: to make and drop one takes the server a second. Without a
+// schema.
+inline tp::test::Database& empty_database() {
+  static tp::test::Database database;
+  database.run("DROP SCHEMA IF EXISTS orchestrator CASCADE");
+  return database;
+}
+
 // A migrated database, a writer, and workers.
 class Fixture {
  public:
@@ -148,7 +156,7 @@ class Fixture {
                     postgres::Params{}.add(id.view()));
   }
 
-  tp::test::Database db;
+  tp::test::Database& db = empty_database();
   SystemRng rng;
   metrics::Registry registry;
 
