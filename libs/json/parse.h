@@ -15,8 +15,8 @@ namespace tp::json {
 // stays.
 [[nodiscard]] Result<nlohmann::json> parse(std::string_view text, const Limits& limits = {});
 
-// Whether parse() would accept it; builds nothing and takes less than half a ns a byte: for texts that are passed on.
-// The same errors, but the reason of a syntax error.
+// Whether parse() would accept it; builds nothing and takes less than half a ns a byte: for texts that are
+// passed on. The same errors, but the reason of a syntax error.
 [[nodiscard]] Status check(std::string_view text, const Limits& limits = {});
 
 // Compact text; bytes that are not UTF-8 become U+FFFD, so it cannot throw on foreign data.
