@@ -60,7 +60,8 @@ TEST_CASE("a prepared statement is read once, and with other values each time") 
     REQUIRE(rows);
     CHECK(rows->integer(1, 0) == -i);
     // One that cannot be prepared is no obstacle to those that follow, nor to its own next try.
-    CHECK(code_of(db.connection().execute_prepared(ctx, missing, Params{}.add("x"))) == ErrorCode::FailedPrecondition);
+    CHECK(code_of(db.connection().execute_prepared(ctx, missing, Params{}.add("x"))) ==
+          ErrorCode::FailedPrecondition);
   }
   db.run("CREATE TABLE no_such_table AS SELECT 1");
   CHECK(db.connection().execute_prepared(ctx, missing, Params{}.add("x"))->text(0, 0) == "x");

@@ -22,7 +22,7 @@ struct Overloaded : Fs... {
 };
 template <class... Fs>
 // NOLINTNEXTLINE(readability-identifier-naming): a deduction guide is no function
-Overloaded(Fs...) -> Overloaded<Fs...>;
+Overloaded(Fs...)->Overloaded<Fs...>;
 
 }  // namespace
 
