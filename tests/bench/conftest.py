@@ -22,6 +22,7 @@ class Report:
 
     def __init__(self, title, what_ran):
         self.title, self.what_ran, self.rows = title, what_ran, []
+        self.load = os.getloadavg()[0]  # of others
 
     def add(self, what, value):
         self.rows.append(f"| {what} | {value} |\n")
@@ -32,7 +33,7 @@ class Report:
                       if line.startswith("model name")), "unknown processor")
         commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
         return (f"## {self.title}\n\n`./dev bench {self.title}`, {time.strftime('%Y-%m-%d', time.gmtime())}, commit {commit or 'unknown'}: "
-                f"{os.cpu_count()} cores ({model}). {self.what_ran}\n\n| what | figure |\n|---|---|\n{''.join(self.rows)}")
+                f"{os.cpu_count()} cores ({model}), load average before it {self.load:.1f}. {self.what_ran}\n\n| what | figure |\n|---|---|\n{''.join(self.rows)}")
 
     def write(self):
         old = FILE.read_text() if FILE.exists() else ""
