@@ -8,6 +8,8 @@ import pytest
 
 from support import platform, webhooks
 from support.gateway import ROLES, UNLIMITED
+from support.hostile import Flood, Honest
+from support.postgres import INGEST_ROLE
 from support.storm import QUICK, blows_of, killer, split, storm
 
 pytestmark = pytest.mark.fault
@@ -63,3 +65,20 @@ def test_two_thousand_runs_of_a_minute_at_once(database, stubs, gateways, figure
     platform.wait_until_settled(database, 400)
     platform.judge(answers, database, stubs.agent)
     figure("runs at one time", stubs.agent.state()["most_running"])
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("proxies", ["", "127.0.0.0/8"], ids=["from-one-address", "from-a-million-addresses"])
+def test_a_million_wrong_signatures(database, gateways, figure, proxies, total=1_000_000):
+    """Behind a proxy that is believed each comes from an address of its own, and the gateway must not remember them all."""
+    gateway = gateways(database, roles="webhooks", database_role=INGEST_ROLE, trusted_proxies=proxies)
+    start = time.monotonic()
+    with Honest(gateway.url, platform.mixed(10**9)) as honest:
+        statuses = Flood(("127.0.0.1", gateway.ports["webhooks"]), total).run()
+    figure("wrong signatures refused", total / (time.monotonic() - start), "/s")
+    figure("memory at its worst", gateway.rss(peak=True) / 2**20, "MiB")
+    assert gateway.rss(peak=True) < 64 << 20
+    assert set(statuses) <= {401, 429} and sum(statuses.values()) == total
+    assert (statuses[401] > total * 0.9) == bool(proxies)
+    assert honest.accepted and not honest.refused
+    assert len(platform.states(database)) == len(honest.accepted)

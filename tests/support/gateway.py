@@ -64,12 +64,14 @@ class GatewayProcess(Process):
 
     def __init__(self, state, database, stubs, roles=ROLES, env=None, database_role=None, **flags):
         """`flags` are the program's: team_runs_per_hour=0. Ports stay the same from start to start. `env` adds to the secrets of
-        support/webhooks.py, and removes what it maps to None."""
+        support/webhooks.py, and removes what it maps to None. The role webhooks alone needs no `stubs`."""
         super().__init__(state)
         self.roles = (roles,) if isinstance(roles, str) else tuple(roles)
         self.ports = {listener: free_port() for listener in LISTENERS}
-        self.flags = {"roles": ",".join(self.roles), "config_service_url": stubs.config_service.url, "agent_url": stubs.agent.url,
-                      "slack_api_url": stubs.slack.url, "slack_response_origins": stubs.slack.url, "github_api_url": stubs.github.url} | flags
+        services = {} if stubs is None else {
+            "config_service_url": stubs.config_service.url, "agent_url": stubs.agent.url, "slack_api_url": stubs.slack.url,
+            "slack_response_origins": stubs.slack.url, "github_api_url": stubs.github.url}
+        self.flags = {"roles": ",".join(self.roles)} | services | flags
         self.env = {"DATABASE_URL": database.as_role(database_role) if database_role else database.url}
         if "webhooks" in self.roles:
             self.env |= ENVIRONMENT

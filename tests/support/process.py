@@ -110,10 +110,14 @@ class Process:
                 total += float(value)
         return total
 
-    def rss(self):
-        """Bytes of memory that it holds now."""
+    def rss(self, peak=False):
+        """Bytes of memory that it holds now, or has held at its worst moment."""
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
-        return int(re.search(r"^VmRSS:\s+(\d+) kB", status, re.M)[1]) * 1024
+        return int(re.search(rf"^{'VmHWM' if peak else 'VmRSS'}:\s+(\d+) kB", status, re.M)[1]) * 1024
+
+    def descriptors(self):
+        """How many files and sockets it has open."""
+        return len(list(pathlib.Path(f"/proc/{self.pid}/fd").iterdir()))
 
     def tail(self, lines=30):
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
