@@ -85,8 +85,8 @@ std::string Rows::bytes(std::size_t row, int column) const {
       PQgetvalue(result_.get(), static_cast<int>(row), column));
   const std::unique_ptr<unsigned char, decltype([](unsigned char* p) { PQfreemem(p); })> raw{
       PQunescapeBytea(escaped, &size)};
-  return raw ? std::string{reinterpret_cast<const char*>(raw.get()), size}
-             : std::string{};  // NOLINT(*-reinterpret-cast)
+  if (!raw) return {};
+  return {reinterpret_cast<const char*>(raw.get()), size};  // NOLINT(*-reinterpret-cast): libpq's type
 }
 
 void Connection::Finish::operator()(pg_conn* connection) const noexcept { PQfinish(connection); }
@@ -216,34 +216,41 @@ Status Connection::send(
   }
 }
 
-Result<Rows> Connection::receive(const Context& ctx) {
-  std::optional<Result<Rows>> outcome;  // the last result, or the first failure
-  while (true) {
-    while (PQisBusy(pg_.get()) != 0) {
-      Status ready = wait(ctx, POLLIN);
-      if (ready && PQconsumeInput(pg_.get()) == 0)
-        ready = Error{ErrorCode::Unavailable,
-                      "the database connection broke: " + trimmed(PQerrorMessage(pg_.get()))};
-      if (ready) continue;
-      abandoned_ = true;
-      return std::move(ready).error();
+Status Connection::await_result(const Context& ctx) {
+  while (PQisBusy(pg_.get()) != 0) {
+    Status ready = wait(ctx, POLLIN);
+    if (ready && PQconsumeInput(pg_.get()) == 0) {
+      ready = Error{ErrorCode::Unavailable,
+                    "the database connection broke: " + trimmed(PQerrorMessage(pg_.get()))};
     }
-    Rows rows{PQgetResult(pg_.get())};
-    if (!rows.result_) break;
-    const ExecStatusType status = PQresultStatus(rows.result_.get());
-    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY) {
-      if (!outcome || *outcome) outcome.emplace(std::move(rows));
-      continue;
-    }
-    const char* sqlstate = PQresultErrorField(rows.result_.get(), PG_DIAG_SQLSTATE);
-    const char* message = PQresultErrorField(rows.result_.get(), PG_DIAG_MESSAGE_PRIMARY);
-    const ErrorCode code = sqlstate == nullptr ? ErrorCode::Unavailable : code_of(sqlstate);
-    if (!outcome || *outcome)
-      outcome.emplace(Error{code, "database: " + (message == nullptr ? trimmed(PQerrorMessage(pg_.get()))
-                                                                     : std::string{message})});
+    if (ready) continue;
+    abandoned_ = true;
+    return ready;
   }
-  if (!outcome) return Error{ErrorCode::Unavailable, "the database connection broke"};
-  return *std::move(outcome);
+  return ok();
+}
+
+Result<Rows> Connection::judge(Rows rows) const {
+  const pg_result* result = rows.result_.get();
+  const ExecStatusType status = PQresultStatus(result);
+  if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY) return rows;
+  const char* sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+  const char* message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+  return Error{
+      sqlstate == nullptr ? ErrorCode::Unavailable : code_of(sqlstate),
+      "database: " + (message == nullptr ? trimmed(PQerrorMessage(pg_.get())) : std::string{message})};
+}
+
+Result<Rows> Connection::receive(const Context& ctx) {
+  Result<Rows> outcome = Error{ErrorCode::Unavailable, "the database connection broke"};
+  for (bool failed = false;;) {  // the last result counts, or the first failure
+    TP_TRY(await_result(ctx));
+    Rows rows{PQgetResult(pg_.get())};
+    if (!rows.result_) return outcome;
+    if (failed) continue;
+    outcome = judge(std::move(rows));
+    failed = !outcome;
+  }
 }
 
 }  // namespace tp::postgres

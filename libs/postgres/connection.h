@@ -90,7 +90,10 @@ class Connection {
       const Context& ctx, Step step, const std::string& name, const std::string& sql, const Params& params);
   [[nodiscard]] Status send(
       const Context& ctx, Step step, const std::string& name, const std::string& sql, const Params& params);
+  // The statement's outcome, once all of it has come.
   [[nodiscard]] Result<Rows> receive(const Context& ctx);
+  [[nodiscard]] Status await_result(const Context& ctx);
+  [[nodiscard]] Result<Rows> judge(Rows rows) const;
   std::unique_ptr<pg_conn, Finish> pg_;
   const Clock& clock_;
   std::vector<std::string> prepared_{};  // statements; their places are their names

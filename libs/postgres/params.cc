@@ -15,9 +15,10 @@ constexpr unsigned kBigintArray = 1016;
 
 template <class Int>
 void put(std::string& out, Int number) {
-  for (int shift = static_cast<int>(sizeof(Int)) * 8 - 8; shift >= 0; shift -= 8)
+  for (int shift = static_cast<int>(sizeof(Int)) * 8 - 8; shift >= 0; shift -= 8) {
     out.push_back(
         static_cast<char>((static_cast<std::uint64_t>(number) >> static_cast<unsigned>(shift)) & 0xFFU));
+  }
 }
 
 // A one-dimensional array without nulls, its elements still to come.

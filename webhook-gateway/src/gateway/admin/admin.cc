@@ -210,9 +210,10 @@ Result<Control> control_of(const std::string& body) {
   TP_ASSIGN_OR_RETURN(control.paused, boolean_of(object, "paused"));
   if (EventQuery query; !control.source.empty()) TP_TRY(read_source("source", control.source, query));
   if (const auto it = object.find("runs_per_hour"); it != object.end() && !it->is_null()) {
-    if (!it->is_number_integer() || *it < 0 || *it > kMaxRunsPerHour)
+    if (!it->is_number_integer() || *it < 0 || *it > kMaxRunsPerHour) {
       return Error{ErrorCode::InvalidArgument,
                    "runs_per_hour: must be null or 0 to " + std::to_string(kMaxRunsPerHour)};
+    }
     control.runs_per_hour = it->get<int>();
   }
   return control;
