@@ -34,6 +34,9 @@ constexpr std::size_t kReadBody = std::size_t{16} << 10U;
 // Larger bodies are not handled on an I/O thread: hashing and parsing them would hold up other connections.
 constexpr std::size_t kInline = std::size_t{64} << 10U;
 
+// Assignment of an empty string would keep the memory.
+void free_memory(std::string& text) { std::string{}.swap(text); }
+
 std::string to_std(string_view text) { return {text.data(), text.size()}; }
 
 int status_for(const boost::system::error_code& error) {
@@ -248,7 +251,7 @@ void Session::refuse(Refusal refusal) {
     for (const auto& [name, value] : route_->refusal_headers) response.headers.add(name, value);
   }
   auto& message = parser_->get();
-  message.body().bytes = {};
+  free_memory(message.body().bytes);
   charge_.release();
   request_.method = message.method() == beast_http::verb::head ? Method::Head : Method::Get;
   // is_done: whatever follows is the next request.
@@ -264,7 +267,7 @@ void Session::answer(const Response& response, bool close) {
   net::async_write(socket_, net::buffer(out_),
                    [self = shared_from_this(), close](const ErrorCode& error, std::size_t /*bytes*/) {
                      if (self->closed()) return;
-                     self->out_ = {};
+                     free_memory(self->out_);
                      self->charge_.release();
                      if (error) return self->close();
                      close ? self->finish() : self->await_request();

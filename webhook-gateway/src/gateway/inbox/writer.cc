@@ -122,6 +122,48 @@ SELECT n FROM hits WHERE altered)sql";
 
 }  // namespace
 
+struct InboxWriter::Statement {
+  // The events must outlive it; their bodies need not.
+  explicit Statement(const std::vector<Item>& batch) : events(events_of(batch)), keys(events) {
+    for (const NewEvent* event : events) bytes += event->body.size();
+    const auto texts = [&](auto member) {
+      return column(events, [member](const NewEvent& event) -> std::string_view { return event.*member; });
+    };
+    params.add_texts(column(events, [](const NewEvent& event) { return event.id.view(); }))
+        .add_bytes(views(keys.digest))
+        .add_bytes(views(keys.provider))
+        .add_bytes(views(keys.twin))
+        .add_bigints(
+            column(events, [](const NewEvent& event) { return std::int64_t{event.dedupe_for.count()}; }))
+        .add_texts(column(events, [](const NewEvent& event) { return to_string(event.source); }))
+        .add_texts(texts(&NewEvent::endpoint))
+        .add_texts(
+            column(events, [](const NewEvent& event) -> std::string_view { return event.scope.org_id; }))
+        .add_texts(column(events,
+                          [](const NewEvent& event) -> std::string_view { return event.scope.team_node_id; }))
+        .add_texts(texts(&NewEvent::kind))
+        .add_texts(texts(&NewEvent::provider_id))
+        .add_bytes(views(keys.order))
+        .add_bigints(
+            column(events, [](const NewEvent& event) { return static_cast<std::int64_t>(event.lane); }))
+        .add_texts(column(events, headers_text))
+        .add_bytes(texts(&NewEvent::body));
+  }
+
+  static Batch events_of(const std::vector<Item>& batch) {
+    Batch all;
+    for (const Item& item : batch) {
+      for (const NewEvent& event : item.events) all.push_back(&event);
+    }
+    return all;
+  }
+
+  Batch events;
+  Keys keys;
+  postgres::Params params;
+  std::size_t bytes = 0;  // of the bodies
+};
+
 InboxWriter::InboxWriter(
     Options options, const Clock& clock, Rng& rng, metrics::Registry& registry, log::Logger log)
     : options_(std::move(options)),
@@ -215,9 +257,18 @@ void InboxWriter::flush(const std::stop_token& stop,
       item.done(Error{ErrorCode::DeadlineExceeded, "the database is too slow or too busy"});
     return;
   }
-  auto stored = store(ctx, database, batch);
+  const Statement statement{batch};
+  batch_sizes_.Observe(static_cast<double>(statement.events.size()));
+  // The statement has a copy of each body, and libpq makes another; a batch of several may have to be taken
+  // apart. Assignment of an empty string would keep the memory.
+  if (batch.size() == 1) {
+    for (NewEvent& event : batch.front().events) std::string{}.swap(event.body);
+  }
+  auto stored = store(ctx, database, batch, statement);
   if (!stored && stored.error().code == ErrorCode::Conflict)
-    stored = store(ctx, database, batch);  // a deadlock
+    stored = store(ctx, database, batch, statement);  // a deadlock
+  // libpq keeps the buffer of its largest statement for as long as the connection lives.
+  if (statement.bytes > options_.batch_bytes) database.reset();
   if (stored) {
     healthy_.store(true, std::memory_order_relaxed);
     bool fresh = false;
@@ -247,40 +298,13 @@ void InboxWriter::flush(const std::stop_token& stop,
 
 Result<std::vector<InboxWriter::Stored>> InboxWriter::store(const Context& ctx,
                                                             std::unique_ptr<postgres::Connection>& database,
-                                                            std::vector<Item>& batch) {
+                                                            const std::vector<Item>& batch,
+                                                            const Statement& statement) {
   if (!database || !database->alive()) {
     TP_ASSIGN_OR_RETURN(database, postgres::Connection::open(ctx, options_.conninfo, clock_));
   }
-  Batch events;
-  for (const Item& item : batch) {
-    for (const NewEvent& event : item.events) events.push_back(&event);
-  }
-  const Keys keys{events};
-  batch_sizes_.Observe(static_cast<double>(events.size()));
-
-  const auto texts = [&](auto member) {
-    return column(events, [member](const NewEvent& event) -> std::string_view { return event.*member; });
-  };
-  postgres::Params params;
-  params.add_texts(column(events, [](const NewEvent& event) { return event.id.view(); }))
-      .add_bytes(views(keys.digest))
-      .add_bytes(views(keys.provider))
-      .add_bytes(views(keys.twin))
-      .add_bigints(
-          column(events, [](const NewEvent& event) { return std::int64_t{event.dedupe_for.count()}; }))
-      .add_texts(column(events, [](const NewEvent& event) { return to_string(event.source); }))
-      .add_texts(texts(&NewEvent::endpoint))
-      .add_texts(column(events, [](const NewEvent& event) -> std::string_view { return event.scope.org_id; }))
-      .add_texts(
-          column(events, [](const NewEvent& event) -> std::string_view { return event.scope.team_node_id; }))
-      .add_texts(texts(&NewEvent::kind))
-      .add_texts(texts(&NewEvent::provider_id))
-      .add_bytes(views(keys.order))
-      .add_bigints(
-          column(events, [](const NewEvent& event) { return static_cast<std::int64_t>(event.lane); }))
-      .add_texts(column(events, headers_text))
-      .add_bytes(texts(&NewEvent::body));
-  TP_ASSIGN_OR_RETURN(const postgres::Rows rows, database->execute_prepared(ctx, kStore, params));
+  TP_ASSIGN_OR_RETURN(const postgres::Rows rows, database->execute_prepared(ctx, kStore, statement.params));
+  const Keys& keys = statement.keys;
   std::vector<std::string_view> fresh;
   for (std::size_t i = 0; i < rows.size(); ++i) fresh.push_back(rows.text(i, 0));
   std::sort(fresh.begin(), fresh.end());

@@ -71,6 +71,7 @@ class InboxWriter {
     Done done;
     SteadyTime deadline;
   };
+  struct Statement;  // a batch as the database gets it
 
   void run(const std::stop_token& stop);
   [[nodiscard]] std::vector<Item> take(const std::stop_token& stop);
@@ -79,7 +80,8 @@ class InboxWriter {
              std::vector<Item> batch);
   [[nodiscard]] Result<std::vector<Stored>> store(const Context& ctx,
                                                   std::unique_ptr<postgres::Connection>& database,
-                                                  std::vector<Item>& batch);
+                                                  const std::vector<Item>& batch,
+                                                  const Statement& statement);
 
   const Options options_;
   const Clock& clock_;

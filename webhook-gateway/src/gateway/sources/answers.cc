@@ -1,6 +1,7 @@
 #include "gateway/sources/answers.h"
 
 #include <string>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -13,6 +14,12 @@ http::Response json_answer(int status, const nlohmann::json& body) {
 }
 
 http::Response ok_answer(int status) { return json_answer(status, {{"ok", true}}); }
+
+Admission store(NewEvent event, http::Response answer) {
+  Admission admission{{}, std::move(answer)};
+  admission.events.push_back(std::move(event));
+  return admission;
+}
 
 void add_retry_after(http::Response& answer) {
   // Long enough for a database's failover to be noticed, short beside every sender's own backoff.

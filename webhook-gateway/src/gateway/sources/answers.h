@@ -4,6 +4,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "gateway/sources/source.h"
 #include "http/types.h"
 
 // The answers that several sources give.
@@ -13,6 +14,9 @@ namespace tp::gateway {
 
 // {"ok":true}: what the former service answered and its senders' dashboards show.
 [[nodiscard]] http::Response ok_answer(int status);
+
+// What admit says of one event: to be stored, and then answered so. A braced list would copy its body.
+[[nodiscard]] Admission store(NewEvent event, http::Response answer = {});
 
 // Adds Retry-After to a 429 or a 5xx.
 void add_retry_after(http::Response& answer);

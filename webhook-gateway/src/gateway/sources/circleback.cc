@@ -15,7 +15,7 @@ Result<Admission> admit(const Delivery& delivery) {
   stored.provider_id = id_text(document.root()["id"]);
   stored.digest = digest_of(delivery.body);
   stored.body = delivery.body;
-  return Admission{{std::move(stored)}, ok_answer(200)};
+  return store(std::move(stored), ok_answer(200));
 }
 
 Result<Interpretation> interpret(const StoredEvent& /*stored*/, const Policy& /*policy*/) {

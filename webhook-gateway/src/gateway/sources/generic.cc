@@ -64,7 +64,7 @@ Result<Admission> admit(const Delivery& delivery) {
   // Without an id two equal bodies may be two events, but hardly on one day.
   if (stored.provider_id.empty()) stored.dedupe_for = std::chrono::hours{24};
   stored.body = delivery.body;
-  return Admission{{std::move(stored)}, ok_answer(202)};
+  return store(std::move(stored), ok_answer(202));
 }
 
 Result<Interpretation> interpret(const StoredEvent& stored, const Policy& policy) {

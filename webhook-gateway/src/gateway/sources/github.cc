@@ -73,7 +73,7 @@ Result<Admission> admit(const Delivery& delivery) {
     if (const auto value = headers.find(name)) stored.headers.emplace_back(name, id_text(*value));
   }
   stored.body = delivery.body;
-  return Admission{{std::move(stored)}, ok_answer(202)};
+  return store(std::move(stored), ok_answer(202));
 }
 
 // --- interpret

@@ -29,7 +29,7 @@ Result<Admission> admit(const Delivery& delivery) {
   stored.provider_id = id_text(id);
   stored.digest = standard_webhooks_digest(id, delivery.body);
   stored.body = delivery.body;
-  return Admission{{std::move(stored)}, ok_answer(200)};
+  return store(std::move(stored), ok_answer(200));
 }
 
 // The version moves when incident.io adds fields: "…alert_created_v1" → "…alert_created".

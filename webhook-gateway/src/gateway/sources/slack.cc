@@ -109,7 +109,7 @@ Result<Admission> admit(const Delivery& delivery) {
     stored.twin_key = key_of({team, event["channel"].text(), event["ts"].text()});
     stored.order_key = key_of({"slack", team, event["channel"].text(), thread_of(event)});
   }
-  return Admission{{std::move(stored)}, {}};
+  return store(std::move(stored));
 }
 
 Result<Interpretation> interpret(const StoredEvent& stored, const Policy& policy) {

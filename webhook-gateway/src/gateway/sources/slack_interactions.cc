@@ -44,7 +44,7 @@ Result<Admission> admit(const Delivery& delivery) {
   if (action["action_id"].text().starts_with(kViewPrefix)) stored.lane = Lane::Interactive;
   stored.digest = digest_of(delivery.body);
   stored.body = delivery.body;
-  return Admission{{std::move(stored)}, {}};
+  return store(std::move(stored));
 }
 
 Interpretation view_details(View root, std::string_view value) {
