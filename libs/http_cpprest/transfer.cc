@@ -21,8 +21,6 @@ constexpr int kFirstFinalStatus = 200;
 // meanwhile.
 constexpr std::chrono::milliseconds kUnwatched{20};
 
-std::exception_ptr given_up() { return std::make_exception_ptr(std::runtime_error("the caller has gone")); }
-
 }  // namespace
 
 // The stream that cpprestsdk writes the body into: passes each piece to the transfer, stores nothing. Its
@@ -212,6 +210,7 @@ std::optional<Transfer::Ending> Transfer::ended_by_peer() const {
 
 void Transfer::abandon() {
   std::optional<pplx::task_completion_event<std::size_t>> written;
+  std::size_t dropped = 0;
   bool failed = false;
   bool connected = false;
   {
@@ -221,11 +220,12 @@ void Transfer::abandon() {
     // A peer that is sending would otherwise wait on our closed window for a minute (Linux's FIN_WAIT2).
     reset_on_close(socket_.get());
     if (connected) end_connection(socket_.get());
-    piece_ = {};
+    dropped = std::exchange(piece_, {}).size();
     written = std::exchange(written_, std::nullopt);
     failed = failure_.has_value();
   }
-  if (written) written->set_exception(given_up());
+  // As if it had been written, see on_bytes().
+  if (written) written->set(dropped);
   // cpprestsdk's cancellation closes its socket on this thread, while a pool thread may be starting the next
   // step of a read on it, which then crashes. So it is only for a request that has no socket yet; any other
   // ends by itself when its socket does.
@@ -315,9 +315,12 @@ void Transfer::on_head(const web::http::http_response& response) {
 
 pplx::task<std::size_t> Transfer::on_bytes(const std::uint8_t* data, std::size_t size) {
   const MutexLock lock{m_};
-  if (abandoned_) return pplx::task_from_exception<std::size_t>(given_up());
   if (size > kMaxPiece)
     return pplx::task_from_exception<std::size_t>(std::runtime_error("invalid chunk size"));
+  // What the system had received before its end was asked for goes nowhere. It must not be refused: cpprestsdk
+  // answers a refusal by waiting on the pool's thread for a task of the pool, and when as many connections end at
+  // once as there are threads, they wait for ever (astreambuf.h, create_exception_checked_task).
+  if (abandoned_) return pplx::task_from_result(size);
   // What was read and is not in this piece (framing, or the start of the next piece) is small.
   accounted_ = bytes_read(socket_.get()).value_or(0);
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes as characters
