@@ -317,9 +317,10 @@ pplx::task<std::size_t> Transfer::on_bytes(const std::uint8_t* data, std::size_t
   const MutexLock lock{m_};
   if (size > kMaxPiece)
     return pplx::task_from_exception<std::size_t>(std::runtime_error("invalid chunk size"));
-  // What the system had received before its end was asked for goes nowhere. It must not be refused: cpprestsdk
-  // answers a refusal by waiting on the pool's thread for a task of the pool, and when as many connections end at
-  // once as there are threads, they wait for ever (astreambuf.h, create_exception_checked_task).
+  // What the system had received before its end was asked for goes nowhere. It must not be refused:
+  // cpprestsdk answers a refusal by waiting, on a thread of its pool, for a task of that pool; when as many
+  // connections end at once as there are threads, they wait for ever (create_exception_checked_task in
+  // cpprest/astreambuf.h).
   if (abandoned_) return pplx::task_from_result(size);
   // What was read and is not in this piece (framing, or the start of the next piece) is small.
   accounted_ = bytes_read(socket_.get()).value_or(0);
