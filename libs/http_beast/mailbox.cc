@@ -28,8 +28,8 @@ void Mailbox::deliver() {
     const MutexLock lock{m_};
     letters.swap(letters_);
   }
-  for (Letter& letter : letters) {
-    if (const auto session = letter.to.lock()) session->on_answer(std::move(letter.response));
+  for (const Letter& letter : letters) {
+    if (const auto session = letter.to.lock()) session->on_answer(letter.response);
   }
 }
 

@@ -233,7 +233,7 @@ void Session::handle() {
        &log = context_.log] { run(route, std::move(job->request), std::move(job->respond), log); });
 }
 
-void Session::on_answer(Response response) {
+void Session::on_answer(const Response& response) {
   if (state_ != State::Handling) return;
   if (is_http(response)) return answer(response, false);
   context_.log.error("handler failed", {{"method", to_string(route_->method)},

@@ -63,7 +63,7 @@ class Session : public std::enable_shared_from_this<Session> {
   // Serves it, or answers 503 whatever the peer sends and closes it.
   void start();
   // The answer to the request that is being handled; of no effect when there is none.
-  void on_answer(Response response);
+  void on_answer(const Response& response);
   // Closes an idle connection, unless it was busy a moment ago: its peer may be about to send the next
   // request, and should learn from an answer that it is the last.
   void close_when_quiet();

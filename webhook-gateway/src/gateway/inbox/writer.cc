@@ -39,8 +39,8 @@ std::string key_of(const NewEvent& event, std::string_view kind, std::string_vie
     text.append(part);
   }
   const auto digest = crypto::sha256(text);
-  return {reinterpret_cast<const char*>(digest.data()),
-          16};  // NOLINT(*-reinterpret-cast): bytes as libpq wants them
+  // NOLINTNEXTLINE(*-reinterpret-cast): bytes as libpq wants them
+  return {reinterpret_cast<const char*>(digest.data()), 16};
 }
 
 struct Keys {
@@ -257,18 +257,7 @@ void InboxWriter::flush(const std::stop_token& stop,
       item.done(Error{ErrorCode::DeadlineExceeded, "the database is too slow or too busy"});
     return;
   }
-  const Statement statement{batch};
-  batch_sizes_.Observe(static_cast<double>(statement.events.size()));
-  // The statement has a copy of each body, and libpq makes another; a batch of several may have to be taken
-  // apart. Assignment of an empty string would keep the memory.
-  if (batch.size() == 1) {
-    for (NewEvent& event : batch.front().events) std::string{}.swap(event.body);
-  }
-  auto stored = store(ctx, database, batch, statement);
-  if (!stored && stored.error().code == ErrorCode::Conflict)
-    stored = store(ctx, database, batch, statement);  // a deadlock
-  // libpq keeps the buffer of its largest statement for as long as the connection lives.
-  if (statement.bytes > options_.batch_bytes) database.reset();
+  const auto stored = store(ctx, database, batch);
   if (stored) {
     healthy_.store(true, std::memory_order_relaxed);
     bool fresh = false;
@@ -298,8 +287,26 @@ void InboxWriter::flush(const std::stop_token& stop,
 
 Result<std::vector<InboxWriter::Stored>> InboxWriter::store(const Context& ctx,
                                                             std::unique_ptr<postgres::Connection>& database,
-                                                            const std::vector<Item>& batch,
-                                                            const Statement& statement) {
+                                                            std::vector<Item>& batch) {
+  const Statement statement{batch};
+  batch_sizes_.Observe(static_cast<double>(statement.events.size()));
+  // The statement has a copy of each body, and libpq makes another; a batch of several may have to be taken
+  // apart. Assignment of an empty string would keep the memory.
+  if (batch.size() == 1) {
+    for (NewEvent& event : batch.front().events) std::string{}.swap(event.body);
+  }
+  auto stored = execute(ctx, database, batch, statement);
+  if (!stored && stored.error().code == ErrorCode::Conflict)
+    stored = execute(ctx, database, batch, statement);  // a deadlock
+  // libpq keeps the buffer of its largest statement for as long as the connection lives.
+  if (statement.bytes > options_.batch_bytes) database.reset();
+  return stored;
+}
+
+Result<std::vector<InboxWriter::Stored>> InboxWriter::execute(const Context& ctx,
+                                                              std::unique_ptr<postgres::Connection>& database,
+                                                              const std::vector<Item>& batch,
+                                                              const Statement& statement) {
   if (!database || !database->alive()) {
     TP_ASSIGN_OR_RETURN(database, postgres::Connection::open(ctx, options_.conninfo, clock_));
   }

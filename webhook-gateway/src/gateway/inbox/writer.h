@@ -78,10 +78,14 @@ class InboxWriter {
   void flush(const std::stop_token& stop,
              std::unique_ptr<postgres::Connection>& database,
              std::vector<Item> batch);
+  // Leaves nothing of the body of one that is alone.
   [[nodiscard]] Result<std::vector<Stored>> store(const Context& ctx,
                                                   std::unique_ptr<postgres::Connection>& database,
-                                                  const std::vector<Item>& batch,
-                                                  const Statement& statement);
+                                                  std::vector<Item>& batch);
+  [[nodiscard]] Result<std::vector<Stored>> execute(const Context& ctx,
+                                                    std::unique_ptr<postgres::Connection>& database,
+                                                    const std::vector<Item>& batch,
+                                                    const Statement& statement);
 
   const Options options_;
   const Clock& clock_;
