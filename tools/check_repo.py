@@ -33,7 +33,7 @@ MAY_INCLUDE = {
     "log": ["base"],
     "metrics": ["base"],
     "http": ["base", "crypto"],
-    "options": ["base", "http"],
+    "options": ["base", "http", "log"],
     "http_cpprest": ["base", "crypto", "http", "log"],
     "http_beast": ["base", "http", "log", "metrics"],
     "kube/core": ["base", "json", "http", "crypto"],

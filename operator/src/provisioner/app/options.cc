@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "json/parse.h"
+#include "options/log_options.h"
 
 namespace tp::provisioner {
 namespace {
@@ -137,19 +138,8 @@ options::Table run_table(RunOptions& o) {
             .default_value = ":8081",
             .help = "Where /healthz and /readyz are served; may be the same address.",
             .value = options::address(o.health_probe_bind_address)});
-  table.section("Logging")
-      .add({.flag = "log-level",
-            .default_value = "info",
-            .help = "The least important lines to write.",
-            .value = options::one_of(o.log_level, {{"debug", log::Level::Debug},
-                                                   {"info", log::Level::Info},
-                                                   {"warn", log::Level::Warn},
-                                                   {"error", log::Level::Error}})})
-      .add({.flag = "log-format",
-            .default_value = "json",
-            .help = "json for machines, text for people.",
-            .value =
-                options::one_of(o.log_format, {{"json", log::Format::Json}, {"text", log::Format::Text}})});
+  table.section("Logging");
+  options::add_log(table, o.log_level, o.log_format);
   add_build(table, o.build);
   return table;
 }

@@ -6,6 +6,7 @@
 
 #include "base/env.h"
 #include "gateway/event/event.h"
+#include "options/log_options.h"
 
 namespace tp::gateway {
 namespace {
@@ -77,19 +78,8 @@ void add_serving(options::Table& table, ServeOptions& o) {
                         }
                         return options::boolean(o.auto_migrate).set(text);
                       },
-                      "BOOL", true}})
-      .add({.flag = "log-level",
-            .default_value = "info",
-            .help = "The least that is logged: debug, info, warn or error.",
-            .value = options::one_of<log::Level>(o.log_level, {{"debug", log::Level::Debug},
-                                                               {"info", log::Level::Info},
-                                                               {"warn", log::Level::Warn},
-                                                               {"error", log::Level::Error}})})
-      .add({.flag = "log-format",
-            .default_value = "json",
-            .help = "json, or text for people.",
-            .value = options::one_of<log::Format>(
-                o.log_format, {{"json", log::Format::Json}, {"text", log::Format::Text}})});
+                      "BOOL", true}});
+  options::add_log(table, o.log_level, o.log_format);
 }
 
 void add_edge(options::Table& table, ServeOptions& o) {
