@@ -19,9 +19,9 @@ import sys
 ROOTS = ("libs", "operator/src", "webhook-gateway/src")
 
 KUBE = ["base", "json", "http", "crypto", "kube/core"]
-OPERATOR = [*KUBE, "log", "metrics", "domain", "kube/client", "kube/runtime", "provisioner/desired"]
+OPERATOR = [*KUBE, "log", "metrics", "domain", "kube/client", "kube/runtime", "platform", "provisioner/desired"]
 
-EVENT = ["base", "json", "crypto", "http", "gateway/event"]
+EVENT = ["base", "json", "crypto", "http", "platform", "gateway/event"]
 PURE = [*EVENT, "gateway/signatures", "gateway/policy"]
 GATEWAY = [*PURE, "log", "metrics", "postgres", "gateway/sources", "gateway/inbox"]
 
@@ -36,6 +36,7 @@ MAY_INCLUDE = {
     "options": ["base", "http", "log"],
     "http_cpprest": ["base", "crypto", "http", "log"],
     "http_beast": ["base", "http", "log", "metrics"],
+    "platform": ["base", "http", "json"],
     "kube/core": ["base", "json", "http", "crypto"],
     "kube/client": [*KUBE, "log", "metrics"],
     "kube/runtime": [*KUBE, "log", "metrics", "kube/client"],

@@ -1,22 +1,57 @@
 #include "domain/team_provisioning.h"
 
 namespace tp::domain {
+namespace {
+
+template <class T>
+bool same(const std::shared_ptr<const T>& a, const std::shared_ptr<const T>& b) {
+  return a == b || (a && b && *a == *b);
+}
+
+}  // namespace
 
 std::string_view to_string(RuntimeMode mode) noexcept {
   return mode == RuntimeMode::Dedicated ? "Dedicated" : "Shared";
 }
 
+std::string_view to_string(RunPhase phase) noexcept {
+  switch (phase) {
+    case RunPhase::Running: return "Running";
+    case RunPhase::Succeeded: return "Succeeded";
+    case RunPhase::Failed: break;
+  }
+  return "Failed";
+}
+
+const PlatformSpec& platform_of(const TeamSpec& spec) noexcept {
+  static const PlatformSpec kDefaults;
+  return spec.platform ? *spec.platform : kDefaults;
+}
+
+const PlatformStatus& platform_of(const TeamStatus& status) noexcept {
+  static const PlatformStatus kNothing;
+  return status.platform ? *status.platform : kNothing;
+}
+
 bool operator==(const TeamSpec& a, const TeamSpec& b) {
-  const bool same_dedicated =
-      a.dedicated == b.dedicated || (a.dedicated && b.dedicated && *a.dedicated == *b.dedicated);
-  return same_dedicated && a.org_id == b.org_id && a.team_node_id == b.team_node_id &&
-         a.pipeline == b.pipeline && a.dependency_discovery == b.dependency_discovery && a.mode == b.mode &&
-         a.children == b.children && a.suspend == b.suspend;
+  return same(a.dedicated, b.dedicated) && same(a.platform, b.platform) && a.org_id == b.org_id &&
+         a.team_node_id == b.team_node_id && a.pipeline == b.pipeline &&
+         a.dependency_discovery == b.dependency_discovery && a.mode == b.mode && a.children == b.children &&
+         a.suspend == b.suspend;
+}
+
+bool operator==(const TeamStatus& a, const TeamStatus& b) {
+  return same(a.platform, b.platform) && a.observed_generation == b.observed_generation &&
+         a.conditions == b.conditions && a.service_url == b.service_url &&
+         a.last_handled_reconcile_at == b.last_handled_reconcile_at && a.inventory == b.inventory &&
+         a.last_run == b.last_run;
 }
 
 bool operator==(const TeamProvisioning& a, const TeamProvisioning& b) {
-  return a.meta == b.meta && a.finalizer_index == b.finalizer_index && a.requested_at == b.requested_at &&
-         a.spec == b.spec && a.status == b.status;
+  return a.meta == b.meta && a.finalizer_index == b.finalizer_index && a.deleted == b.deleted &&
+         a.paused == b.paused && a.requested_at == b.requested_at && a.rotate_token == b.rotate_token &&
+         a.bootstrap == b.bootstrap && a.provisioning_run == b.provisioning_run && a.spec == b.spec &&
+         a.status == b.status;
 }
 
 }  // namespace tp::domain

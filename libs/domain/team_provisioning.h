@@ -1,5 +1,8 @@
 #pragma once
 
+#include <array>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -10,6 +13,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/clock.h"
 #include "kube/core/condition.h"
 #include "kube/core/object_meta.h"
 #include "kube/core/resource.h"
@@ -19,7 +23,12 @@ namespace tp::domain {
 inline constexpr kube::ResourceType kTeamProvisionings{"incidentfox.io", "v1alpha1", "teamprovisionings",
                                                        "TeamProvisioning"};
 inline constexpr std::string_view kFinalizer = "incidentfox.io/team-operator";
-inline constexpr std::string_view kRequestedAt = "incidentfox.io/requestedAt";
+// Annotations. A value that differs from the one that was handled last is a request.
+inline constexpr std::string_view kRequestedAt = "incidentfox.io/requestedAt";       // look at everything now
+inline constexpr std::string_view kRotateToken = "incidentfox.io/rotate-token";      // issue a new token
+inline constexpr std::string_view kBootstrap = "incidentfox.io/bootstrap";           // bootstrap once more
+inline constexpr std::string_view kPaused = "incidentfox.io/paused";                 // "true": as spec.suspend
+inline constexpr std::string_view kProvisioningRun = "incidentfox.io/provisioning-run";  // id of status.lastRun
 
 // The resource as plain values, as small as they can be: a cache holds ten thousand of them. The schema in
 // crds/ is the contract; every field here has the name, meaning and default that it has there. Parts that are
@@ -30,8 +39,90 @@ using Resources = nlohmann::json;
 
 enum class RuntimeMode : std::uint8_t { Shared, Dedicated };
 enum class ChildrenPolicy : std::uint8_t { Delete, Orphan };
+// What is taken back in the Config Service when the team goes: tokens, owned routing and the agent's URL; only
+// the URL, if its Deployment goes; or the first and every owned configuration key.
+enum class ConfigPolicy : std::uint8_t { Withdraw, Retain, Clear };
+enum class AuthMode : std::uint8_t { Token, Oidc };
+// Who decides on the schedules: the resource, or the team's effective configuration.
+enum class ScheduleSource : std::uint8_t { Spec, ConfigService };
+enum class BootstrapPolicy : std::uint8_t { Once, Never };
+enum class KnowledgeSeed : std::uint8_t { Empty, Sources };
+enum class WriteTools : std::uint8_t { Disabled, Approved };
+
+// The kinds of identifiers that lead events to a team.
+enum class RoutingKind : std::uint8_t {
+  SlackChannel,
+  GitHubRepository,
+  PagerDutyService,
+  IncidentIoTeam,
+  IncidentIoAlertSource,
+  CoralogixTeam,
+  Service,
+};
+
+struct RoutingKindNames {
+  std::string_view field;       // of spec.routing
+  std::string_view config_key;  // of `routing` in the Config Service
+};
+
+inline constexpr std::array<RoutingKindNames, 7> kRoutingKinds{{
+    {"slackChannelIds", "slack_channel_ids"},
+    {"githubRepositories", "github_repos"},
+    {"pagerdutyServiceIds", "pagerduty_service_ids"},
+    {"incidentioTeamIds", "incidentio_team_ids"},
+    {"incidentioAlertSourceIds", "incidentio_alert_source_ids"},
+    {"coralogixTeamNames", "coralogix_team_names"},
+    {"services", "services"},
+}};
+
+// By RoutingKind. A list that is absent is not ours and is left alone; one that is there is owned exactly.
+using Routing = std::array<std::optional<std::vector<std::string>>, kRoutingKinds.size()>;
+
+struct TokenSpec {
+  std::string secret_name{};                 // empty: a name is made from the ids
+  std::chrono::seconds rotation_interval{};  // 0: never
+  std::chrono::seconds grace_period{std::chrono::hours{24}};  // that a replaced token stays valid
+
+  friend bool operator==(const TokenSpec&, const TokenSpec&) = default;
+};
+
+struct Governance {
+  WriteTools write_tools = WriteTools::Disabled;
+  std::string approved_by{};
+  std::string audit_sink_url{};     // empty: none
+  std::string audit_sink_secret{};  // Secret whose key `token` the agent sends there; empty: none
+  std::vector<std::string> regions{};
+  std::vector<std::string> egress_cidrs{};
+
+  friend bool operator==(const Governance&, const Governance&) = default;
+};
+
+struct KnowledgeBase {
+  KnowledgeSeed seed = KnowledgeSeed::Empty;
+  std::vector<std::string> sources{};
+
+  friend bool operator==(const KnowledgeBase&, const KnowledgeBase&) = default;
+};
+
+// What the team has in the services around the cluster.
+struct PlatformSpec {
+  std::string display_name{};
+  std::string parent_node_id{};
+  Routing routing{};
+  nlohmann::json config{};  // object, or null
+  AuthMode auth = AuthMode::Token;
+  TokenSpec token{};
+  std::optional<Governance> governance{};
+  std::optional<KnowledgeBase> knowledge_base{};
+  ConfigPolicy deletion = ConfigPolicy::Withdraw;
+  std::chrono::seconds drift_interval{};  // 0: the operator's
+
+  friend bool operator==(const PlatformSpec&, const PlatformSpec&) = default;
+};
 
 struct Pipeline {
+  ScheduleSource source = ScheduleSource::Spec;
+  BootstrapPolicy bootstrap = BootstrapPolicy::Once;
   std::string schedule{};  // empty: no CronJob
   std::string time_zone{};
   bool suspend = false;
@@ -85,6 +176,7 @@ struct TeamSpec {
   std::optional<DependencyDiscovery> dependency_discovery{};
   RuntimeMode mode = RuntimeMode::Shared;
   std::shared_ptr<const DedicatedRuntime> dedicated{};  // null: all defaults. Shared between copies
+  std::shared_ptr<const PlatformSpec> platform{};       // null: all defaults
   ChildrenPolicy children = ChildrenPolicy::Delete;
   bool suspend = false;
 };
@@ -98,27 +190,117 @@ struct InventoryEntry {
   }
 };
 
+// Written before a token is asked for, so that one whose answer was lost can be found and revoked. Kept after
+// the answer came, because the service may commit late.
+struct TokenIntent {
+  WallTime since{};                  // of the first try
+  WallTime attempted{};              // of the last
+  std::vector<std::string> known{};  // ids of the team's live tokens before it
+  bool open = false;                 // no token of it is known to be in the Secret
+
+  friend bool operator==(const TokenIntent&, const TokenIntent&) = default;
+};
+
+struct RetiringToken {
+  std::string id{};
+  WallTime revoke_at{};
+
+  friend bool operator==(const RetiringToken&, const RetiringToken&) = default;
+};
+
+struct TokenStatus {
+  std::string id{};  // of the one in the Secret; empty: none yet
+  WallTime issued_at{};
+  std::vector<RetiringToken> retiring{};  // replaced, and still valid
+  std::optional<TokenIntent> intent{};
+  std::string last_handled_rotation{};  // annotation kRotateToken
+
+  friend bool operator==(const TokenStatus&, const TokenStatus&) = default;
+};
+
+struct BootstrapStatus {
+  std::string key{};     // sent as Idempotency-Key
+  std::string run_id{};  // of the pipeline; empty: not done
+  std::string last_handled_request{};      // annotation kBootstrap
+  std::string knowledge_base_namespace{};  // where the team's knowledge is
+
+  friend bool operator==(const BootstrapStatus&, const BootstrapStatus&) = default;
+};
+
+// As read from the team's effective configuration, for source ConfigService. Empty: none.
+struct ResolvedSchedules {
+  std::string pipeline{};
+  std::string dependency_discovery{};
+
+  friend bool operator==(const ResolvedSchedules&, const ResolvedSchedules&) = default;
+};
+
+enum class RunPhase : std::uint8_t { Running, Succeeded, Failed };
+
+struct RunStep {
+  std::string name{};
+  RunPhase phase = RunPhase::Running;
+  std::string message{};
+
+  friend bool operator==(const RunStep&, const RunStep&) = default;
+};
+
+// What came of the newest generation of the spec.
+struct LastRun {
+  std::string id{};
+  std::int64_t generation = 0;
+  RunPhase phase = RunPhase::Running;
+  std::vector<RunStep> steps{};
+  std::string started_at{}, completed_at{};  // RFC 3339
+  std::string error{};
+
+  friend bool operator==(const LastRun&, const LastRun&) = default;
+};
+
+// What the operator remembers of its work in the services around the cluster.
+struct PlatformStatus {
+  std::string token_secret{};  // name of the Secret, once it holds a token
+  TokenStatus token{};
+  BootstrapStatus bootstrap{};
+  std::optional<ResolvedSchedules> schedules{};
+  std::vector<std::string> owned_keys{};  // dotted paths in the team's configuration that we set; sorted
+  std::string pending_patch{};            // digest of a change that waits for approval there
+
+  friend bool operator==(const PlatformStatus&, const PlatformStatus&) = default;
+};
+
 struct TeamStatus {
   std::int64_t observed_generation = -1;
   kube::Conditions conditions{};
   std::string service_url{};
   std::string last_handled_reconcile_at{};
   std::vector<InventoryEntry> inventory{};  // sorted
-
-  friend bool operator==(const TeamStatus&, const TeamStatus&) = default;
+  std::optional<LastRun> last_run{};
+  std::shared_ptr<const PlatformStatus> platform{};  // null: nothing to remember
 };
 
 struct TeamProvisioning {
   kube::ObjectMeta meta{};
   int finalizer_index = -1;    // of ours in metadata.finalizers; -1: absent
-  std::string requested_at{};  // annotation kRequestedAt
+  WallTime deleted{};          // deletionTimestamp, while meta.deleting
+  bool paused = false;         // annotation kPaused
+  std::string requested_at{};  // annotation kRequestedAt, and so on
+  std::string rotate_token{};
+  std::string bootstrap{};
+  std::string provisioning_run{};
   TeamSpec spec{};
   TeamStatus status{};
 };
 
 [[nodiscard]] std::string_view to_string(RuntimeMode mode) noexcept;
+[[nodiscard]] std::string_view to_string(RunPhase phase) noexcept;
 
-// Comparison by content, following TeamSpec::dedicated.
+// What the team asked of the services, or all defaults.
+[[nodiscard]] const PlatformSpec& platform_of(const TeamSpec& spec) noexcept;
+[[nodiscard]] const PlatformStatus& platform_of(const TeamStatus& status) noexcept;
+
+// Comparison by content, following pointers.
+[[nodiscard]] bool operator==(const TeamStatus& a, const TeamStatus& b);
 [[nodiscard]] bool operator==(const TeamSpec& a, const TeamSpec& b);
 [[nodiscard]] bool operator==(const TeamProvisioning& a, const TeamProvisioning& b);
 

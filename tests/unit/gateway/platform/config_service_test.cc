@@ -98,8 +98,8 @@ TEST_CASE_METHOD(Platform, "impersonation token: its end is UTC") {
   CHECK(token->expires_at == clock.wall_now() + 15min);
   CHECK(last_header("Authorization") == "Bearer admin-secret");
   CHECK(http.requests().back().body.empty());
-  CHECK(parse_service_time("2026-01-01T00:15:00.5+00:00") == clock.wall_now() + 15min + 500ms);
-  CHECK_FALSE(parse_service_time("soon"));
+  CHECK(platform::parse_service_time("2026-01-01T00:15:00.5+00:00") == clock.wall_now() + 15min + 500ms);
+  CHECK_FALSE(platform::parse_service_time("soon"));
 
   answers({}, R"({"token":"a.b.c","expires_at":"soon"})");
   CHECK(service.impersonation_token(ctx, kTeam).error().code == ErrorCode::DataLoss);

@@ -20,7 +20,7 @@
 #include "gateway/inbox/inbox.h"
 #include "gateway/platform/agent_request.h"
 #include "gateway/platform/base_url.h"
-#include "gateway/platform/breaker.h"
+#include "platform/breaker.h"
 #include "gateway/platform/directory.h"
 #include "gateway/platform/github_comments.h"
 #include "gateway/platform/outcome.h"
@@ -119,7 +119,7 @@ class Dispatcher {
   mutable Mutex m_;
   CondVar changed_;
   std::size_t in_flight_ TP_GUARDED_BY(m_) = 0;
-  Breakers breakers_ TP_GUARDED_BY(m_);
+  platform::Breakers breakers_ TP_GUARDED_BY(m_);
   std::map<std::string, SteadyTime> probes_ TP_GUARDED_BY(m_);  // by agent: when its probe was sent
   std::map<std::string, std::shared_ptr<http::HttpClient>> clients_ TP_GUARDED_BY(m_);
 };

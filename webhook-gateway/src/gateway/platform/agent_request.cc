@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "gateway/platform/remote.h"
+#include "platform/remote.h"
 
 namespace tp::gateway {
 namespace {
@@ -27,7 +27,7 @@ const RunLimits& AgentSettings::limits(std::string_view trigger_source) const no
 
 Result<AgentCall> agent_call(const AgentSettings& settings, const AgentRun& run) {
   constexpr std::string_view kName = "{name}";
-  TP_ASSIGN_OR_RETURN(const std::string name, path_segment(run.agent_name));
+  TP_ASSIGN_OR_RETURN(const std::string name, platform::path_segment(run.agent_name));
   std::string path = settings.path;
   if (const auto at = path.find(kName); at != std::string::npos) path.replace(at, kName.size(), name);
 
@@ -38,7 +38,7 @@ Result<AgentCall> agent_call(const AgentSettings& settings, const AgentRun& run)
   if (run.output_destinations) body["output_destinations"] = *run.output_destinations;
   if (!run.trigger_source.empty()) body["trigger_source"] = run.trigger_source;
 
-  AgentCall call{json_request(http::Method::Post, std::move(path), body),
+  AgentCall call{platform::json_request(http::Method::Post, std::move(path), body),
                  std::max(kShortestWait, run.timeout.value_or(kAgentsOwnTimeout) + kToAnswer)};
   call.request.headers.add("X-IncidentFox-Team-Token", std::string{run.team_token.reveal()});
   call.request.headers.add("X-Correlation-ID", run.event_id.str());

@@ -8,6 +8,9 @@ namespace tp::gateway {
 namespace {
 
 using nlohmann::json;
+using platform::json_request;
+using platform::parse_service_time;
+using platform::path_segment;
 
 constexpr std::chrono::seconds kTimeout{10};
 // Of the audit: the most that the service gives at once, and where a search is given up rather than believed.
@@ -51,11 +54,6 @@ Result<std::string> org_path(const std::string& org_id) {
 }
 
 }  // namespace
-
-std::optional<WallTime> parse_service_time(std::string_view text) {
-  if (const auto time = parse_rfc3339(text)) return time;
-  return parse_rfc3339(std::string{text} + "Z");
-}
 
 ConfigService::ConfigService(http::HttpClient& client, http::TokenSource& admin, const Clock& clock)
     : remote_("config service", client, clock, kTimeout), admin_(admin) {}

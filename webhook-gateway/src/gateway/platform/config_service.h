@@ -14,7 +14,7 @@
 #include "base/result.h"
 #include "crypto/secret.h"
 #include "gateway/event/interpretation.h"
-#include "gateway/platform/remote.h"
+#include "platform/remote.h"
 #include "gateway/platform/team.h"
 #include "http/client.h"
 #include "http/token_source.h"
@@ -109,11 +109,8 @@ class ConfigService {
   [[nodiscard]] Result<nlohmann::json> internal(const Context& ctx, http::Request request) const;
   [[nodiscard]] Result<nlohmann::json> as_admin(const Context& ctx, http::Request request) const;
 
-  const Remote remote_;
+  const platform::Remote remote_;
   http::TokenSource& admin_;
 };
-
-// The service's times: RFC 3339, or the same without an offset, which then is UTC.
-[[nodiscard]] std::optional<WallTime> parse_service_time(std::string_view text);
 
 }  // namespace tp::gateway

@@ -35,8 +35,8 @@ std::string harmless(std::string words) {
 Result<std::string> repo_path(const std::string& repo) {
   const auto slash = repo.find('/');
   if (slash == std::string::npos) return Error{ErrorCode::InvalidArgument, "not owner/name"};
-  TP_ASSIGN_OR_RETURN(const std::string owner, path_segment(repo.substr(0, slash)));
-  TP_ASSIGN_OR_RETURN(const std::string name, path_segment(repo.substr(slash + 1)));
+  TP_ASSIGN_OR_RETURN(const std::string owner, platform::path_segment(repo.substr(0, slash)));
+  TP_ASSIGN_OR_RETURN(const std::string name, platform::path_segment(repo.substr(slash + 1)));
   return "/repos/" + owner + "/" + name;
 }
 

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "crypto/secret.h"
-#include "gateway/platform/remote.h"
+#include "platform/remote.h"
 #include "http/client.h"
 
 namespace tp::gateway {
@@ -27,7 +27,7 @@ class GitHubComments {
                                          const std::string& message) const;
 
  private:
-  const Remote remote_;
+  const platform::Remote remote_;
   const std::string bot_login_;
 };
 

@@ -50,7 +50,7 @@ SlackApi::SlackApi(http::HttpClient& client, crypto::Secret token, const Clock& 
     : remote_("Slack", client, clock, kTimeout), token_(std::move(token)) {}
 
 Status SlackApi::call(const Context& ctx, const std::string& method, const json& body) const {
-  http::Request request = json_request(http::Method::Post, "/" + method, body);
+  http::Request request = platform::json_request(http::Method::Post, "/" + method, body);
   request.headers.set("Content-Type", "application/json; charset=utf-8");  // Slack warns without it
   request.headers.add("Authorization", "Bearer " + std::string{token_.reveal()});
   TP_ASSIGN_OR_RETURN(const json answer, remote_.call(ctx, request));
@@ -84,9 +84,9 @@ Status SlackResponses::reply(const Context& ctx, const std::string& url, const s
   }
   const auto& [origin, client] = *it;
   const http::Request request =
-      json_request(http::Method::Post, url.substr(origin.size()),
+      platform::json_request(http::Method::Post, url.substr(origin.size()),
                    {{"response_type", "ephemeral"}, {"replace_original", false}, {"text", text}});
-  const Remote remote{"Slack", *client, clock_, kTimeout};
+  const platform::Remote remote{"Slack", *client, clock_, kTimeout};
   // The path is the secret: errors are worded for another request. Slack answers "ok" as plain text.
   const http::Request shown{request.method, "/response_url", {}, ""};
   auto response = remote.exchange(ctx, request);

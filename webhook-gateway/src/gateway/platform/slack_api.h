@@ -11,7 +11,7 @@
 #include "base/context.h"
 #include "base/result.h"
 #include "crypto/secret.h"
-#include "gateway/platform/remote.h"
+#include "platform/remote.h"
 #include "http/client.h"
 
 namespace tp::gateway {
@@ -39,7 +39,7 @@ class SlackApi {
  private:
   [[nodiscard]] Status call(const Context& ctx, const std::string& method, const nlohmann::json& body) const;
 
-  const Remote remote_;
+  const platform::Remote remote_;
   const crypto::Secret token_;
 };
 

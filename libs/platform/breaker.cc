@@ -1,8 +1,8 @@
-#include "gateway/platform/breaker.h"
+#include "platform/breaker.h"
 
 #include <algorithm>
 
-namespace tp::gateway {
+namespace tp::platform {
 
 bool Breakers::allow(const std::string& key, SteadyTime now) {
   const auto it = states_.find(key);
@@ -52,4 +52,4 @@ void Breakers::make_room() {
                                  [](const auto& a, const auto& b) { return a.second.last < b.second.last; }));
 }
 
-}  // namespace tp::gateway
+}  // namespace tp::platform

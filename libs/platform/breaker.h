@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 
-namespace tp::gateway {
+namespace tp::platform {
 
 struct BreakerLimits {
   unsigned failures = 5;                     // in a row, until it opens
@@ -57,4 +57,4 @@ class Breakers {
   std::map<std::string, State> states_;
 };
 
-}  // namespace tp::gateway
+}  // namespace tp::platform

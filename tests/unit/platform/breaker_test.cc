@@ -1,8 +1,8 @@
-#include "gateway/platform/breaker.h"
+#include "platform/breaker.h"
 
 #include "support/catch.h"
 
-namespace tp::gateway {
+namespace tp::platform {
 namespace {
 
 using namespace std::chrono_literals;
@@ -103,4 +103,4 @@ TEST_CASE_METHOD(Fixture, "breaker: it remembers so many, and forgets the one he
 }
 
 }  // namespace
-}  // namespace tp::gateway
+}  // namespace tp::platform

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -12,7 +13,7 @@
 #include "http/client.h"
 
 // What the clients of the platform's services share: how their answers are judged.
-namespace tp::gateway {
+namespace tp::platform {
 
 // `text` as one segment of a path. InvalidArgument for what no segment can be: nothing, "." and "..", which a
 // server (or a proxy before it) takes out together with the segment before it, and a NUL.
@@ -47,7 +48,10 @@ class Remote {
   const std::chrono::milliseconds timeout_;
 };
 
+// The services' times: RFC 3339, or the same without an offset, which then is UTC.
+[[nodiscard]] std::optional<WallTime> parse_service_time(std::string_view text);
+
 // A request whose body is JSON.
 [[nodiscard]] http::Request json_request(http::Method method, std::string target, const nlohmann::json& body);
 
-}  // namespace tp::gateway
+}  // namespace tp::platform

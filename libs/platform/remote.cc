@@ -1,12 +1,13 @@
-#include "gateway/platform/remote.h"
+#include "platform/remote.h"
 
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
+#include "base/time.h"
 #include "json/parse.h"
 
-namespace tp::gateway {
+namespace tp::platform {
 namespace {
 
 constexpr int kClientErrors = 400;
@@ -81,4 +82,9 @@ Result<nlohmann::json> Remote::call(const Context& ctx, const http::Request& req
   return judge(request, std::move(response));
 }
 
-}  // namespace tp::gateway
+std::optional<WallTime> parse_service_time(std::string_view text) {
+  if (const auto time = parse_rfc3339(text)) return time;
+  return parse_rfc3339(std::string{text} + "Z");
+}
+
+}  // namespace tp::platform
