@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <cstring>
@@ -10,6 +9,8 @@
 #include <utility>
 
 #include <nlohmann/json.hpp>
+
+#include "kube/core/managed_fields.h"
 
 namespace tp::kube {
 namespace {
@@ -185,17 +186,6 @@ std::uint64_t hash_value(json::View value) noexcept {
 }
 
 // ---------------------------------------------------------------- owned
-// fieldsV1 is a tree over the live object (sigs.k8s.io/structured-merge-diff, fieldpath.Set). A member of it
-// names a step:
-//   "f:NAME"  a member of an object      "k:{JSON}" the element of an array of objects with these key members
-//   "v:JSON"  this scalar of an array    "i:N"      the N-th element              "."  the object or array
-//   itself
-// and its value is the tree below it, {} where the value is owned whole.
-
-bool same_scalar(json::View a, json::View b) noexcept {
-  return a.exists() && b.exists() && a.type() != json::Type::Object && a.type() != json::Type::Array &&
-         hash_value(a) == hash_value(b);
-}
 
 class OwnedHasher {
  public:
@@ -213,21 +203,9 @@ class OwnedHasher {
   [[nodiscard]] bool poisoned() const noexcept { return poisoned_; }
 
  private:
-  static json::View first_step(json::View fields) noexcept {
-    json::View step = fields.first();
-    return step.exists() && step.key() == "." ? step.next() : step;
-  }
-
   std::uint64_t poison() noexcept {
     poisoned_ = true;
     return kPoison;
-  }
-
-  template <class F>
-  static void each_step(json::View fields, F&& f) {
-    fields.each([&](json::View step) {
-      if (step.key() != ".") f(step, step.key().substr(std::min<std::size_t>(2, step.key().size())));
-    });
   }
 
   std::uint64_t hash_members(json::View fields, json::View live) {
@@ -240,7 +218,9 @@ class OwnedHasher {
   std::uint64_t hash_elements(json::View fields, json::View live) {
     Sum sum;
     each_step(fields, [&](json::View step, std::string_view path) {
-      sum.add(hash(step, step.key().starts_with("k:") ? find_keyed(live, path) : find_indexed(live, path)));
+      const bool keyed = step.key().starts_with("k:");
+      const json::View element = keyed ? find(live, path) : find_indexed(live, path);
+      sum.add(hash(step, element));
     });
     return sum.finish(kSet);
   }
@@ -260,27 +240,8 @@ class OwnedHasher {
     return sequence.count() == listed ? sequence.finish() : poison();
   }
 
-  json::View find_keyed(json::View live, std::string_view text) {
-    if (!parse_step(text)) return {};
-    const json::View key = step_.root();
-    for (json::View element = live.first(); element.exists(); element = element.next()) {
-      bool same = key.size() > 0;
-      key.each([&](json::View member) { same = same && same_scalar(element[member.key()], member); });
-      if (same) return element;
-    }
-    return {};
-  }
-
-  static json::View find_indexed(json::View live, std::string_view text) noexcept {
-    std::size_t index = 0;
-    const char* const end = text.data() + text.size();
-    if (const auto [stop, error] = std::from_chars(text.data(), end, index);
-        error != std::errc{} || stop != end) {
-      return {};
-    }
-    json::View element = live.first();
-    while (index-- > 0 && element.exists()) element = element.next();
-    return element;
+  json::View find(json::View live, std::string_view text) {
+    return parse_step(text) ? find_keyed(live, step_.root()) : json::View{};
   }
 
   bool parse_step(std::string_view text) { return step_.parse(text).has_value(); }
@@ -288,17 +249,6 @@ class OwnedHasher {
   json::Document step_;
   bool poisoned_ = false;
 };
-
-json::View owned_fields(json::View live, std::string_view field_manager) noexcept {
-  const json::View entries = live["metadata"]["managedFields"];
-  for (json::View entry = entries.first(); entry.exists(); entry = entry.next()) {
-    if (entry["manager"].text() == field_manager && entry["operation"].text() == "Apply" &&
-        entry["subresource"].text().empty()) {
-      return entry["fieldsV1"];
-    }
-  }
-  return {};
-}
 
 constexpr Fingerprint to_fingerprint(std::uint64_t hash) noexcept { return hash == kPoison ? 1 : hash; }
 
