@@ -13,6 +13,7 @@ namespace {
 constexpr std::string_view kPipelinePrefix = "ai-pipeline-";
 constexpr std::string_view kDiscoveryPrefix = "dep-discovery-";
 constexpr std::string_view kAgentPrefix = "agent-dedicated-";
+constexpr std::string_view kResourcePrefix = "team-";
 constexpr std::string_view kHashMark = "--";
 
 constexpr std::size_t kLegacyLabel = 63;
@@ -137,6 +138,10 @@ TeamNames names_for(std::string_view org_id, std::string_view team_node_id) {
   names.discovery = namer.name(kDiscoveryPrefix, kMaxCronJobName);
   names.agent = namer.name(kAgentPrefix, kMaxServiceName);
   return names;
+}
+
+std::string resource_name_for(std::string_view org_id, std::string_view team_node_id) {
+  return Namer{org_id, team_node_id}.name(kResourcePrefix, kMaxServiceName);
 }
 
 std::string label_value(std::string_view id) {

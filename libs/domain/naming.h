@@ -44,6 +44,9 @@ struct TeamNames {
 
 [[nodiscard]] TeamNames names_for(std::string_view org_id, std::string_view team_node_id);
 
+// Name for the TeamProvisioning of a team that has none yet: team-<org>-<team>, by the same rule.
+[[nodiscard]] std::string resource_name_for(std::string_view org_id, std::string_view team_node_id);
+
 // Value of a label for an id: the id itself when it is a valid label value (1..63 of [A-Za-z0-9._-],
 // alphanumeric at both ends) and does not contain "--"; otherwise what can be read of it, "--" and the hash
 // of the id. Injective in the id. Values compare by case, as Kubernetes does.

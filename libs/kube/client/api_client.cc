@@ -4,8 +4,6 @@
 #include <cstddef>
 #include <utility>
 
-#include "kube/core/status_error.h"
-
 namespace tp::kube {
 namespace {
 
@@ -85,11 +83,13 @@ struct ApiClient::Impl {
                               std::string_view verb,
                               const ResourceType& type,
                               const ObjectKey& key,
-                              const http::Request& request) {
+                              const http::Request& request,
+                              std::vector<FieldConflict>* conflicts = nullptr) {
     Result<http::Response> response = send_once(ctx, verb, type, request);
     if (response && response->status == kUnauthorized) response = send_once(ctx, verb, type, request);
     if (!response) return std::move(response).error().wrap(describe(verb, type, key.str()));
     if (!is_success(response->status)) {
+      if (conflicts != nullptr) *conflicts = field_conflicts(*response);
       return error_from_response(*response).wrap(describe(verb, type, key.str()));
     }
     return response;
@@ -123,9 +123,10 @@ Result<ApiClient::Applied> ApiClient::apply(const Context& ctx,
                                             const ResourceType& type,
                                             const ObjectKey& key,
                                             std::string body,
-                                            const ApplyQuery& query) {
+                                            const ApplyQuery& query,
+                                            std::vector<FieldConflict>* conflicts) {
   const http::Request request = apply_request(type, key, std::move(body), query);
-  TP_ASSIGN_OR_RETURN(http::Response response, impl_->send(ctx, "patch", type, key, request));
+  TP_ASSIGN_OR_RETURN(http::Response response, impl_->send(ctx, "patch", type, key, request, conflicts));
   return Applied{std::move(response.body), response.status == 201};
 }
 

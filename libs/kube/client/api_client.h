@@ -6,12 +6,14 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/result.h"
 #include "http/client.h"
 #include "kube/core/request.h"
+#include "kube/core/status_error.h"
 
 namespace tp::kube {
 
@@ -39,11 +41,13 @@ class ApiClient {
   };
 
   [[nodiscard]] Result<std::string> get(const Context& ctx, const ResourceType& type, const ObjectKey& key);
+  // `conflicts`, if it is given: the fields for which it was refused, because others own them.
   [[nodiscard]] Result<Applied> apply(const Context& ctx,
                                       const ResourceType& type,
                                       const ObjectKey& key,
                                       std::string body,
-                                      const ApplyQuery& query);
+                                      const ApplyQuery& query,
+                                      std::vector<FieldConflict>* conflicts = nullptr);
   [[nodiscard]] Result<std::string> patch_json(const Context& ctx,
                                                const ResourceType& type,
                                                const ObjectKey& key,

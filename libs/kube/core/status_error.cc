@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "kube/core/text.h"
@@ -94,23 +95,52 @@ std::int64_t code_of_reason(std::string_view reason) noexcept {
   return 0;
 }
 
+// The Status in an answer, read into `document`. Anything else is missing, which answers empty to everything.
+json::View read_status(json::Document& document, const http::Response& response) {
+  if (!document.parse(response.body, kLimits)) return {};
+  const json::View root = document.root();
+  return root["kind"].text() == "Status" ? root : json::View{};
+}
+
+// The manager of `conflict with "NAME" using VERSION`: a Go string literal.
+std::string quoted(std::string_view message) {
+  std::string name;
+  const std::size_t begin = message.find('"');
+  if (begin == std::string_view::npos) return name;
+  for (std::size_t i = begin + 1; i < message.size() && message[i] != '"'; ++i) {
+    if (message[i] == '\\' && i + 1 < message.size()) ++i;
+    name += message[i];
+  }
+  return name;
+}
+
 }  // namespace
 
 Error error_from_response(const http::Response& response) {
   json::Document document;
-  // Anything that is no Status leaves `status` missing, which answers empty to everything.
-  const bool is_status =
-      document.parse(response.body, kLimits).has_value() && document.root()["kind"].text() == "Status";
-  const json::View status = is_status ? document.root() : json::View{};
+  const json::View status = read_status(document, response);
 
   Error error = make_error(response.status, status);
-  if (!is_status && !response.body.empty()) {
+  if (!status && !response.body.empty()) {
     error.message.append(": ").append(printable(cut(response.body, kMaxForeignText)));
   }
   if (const auto seconds = http::retry_after_seconds(response.headers)) {
     error.retry_after = std::chrono::seconds{*seconds};
   }
   return error;
+}
+
+std::vector<FieldConflict> field_conflicts(const http::Response& response) {
+  std::vector<FieldConflict> conflicts;
+  json::Document document;
+  read_status(document, response)["details"]["causes"].each([&](json::View cause) {
+    if (cause["reason"].text() != "FieldManagerConflict") return;
+    std::string_view field = cause["field"].text();
+    if (field.starts_with('.')) field.remove_prefix(1);
+    conflicts.push_back({printable(cut(field, kMaxForeignText)),
+                         printable(cut(quoted(cause["message"].text()), kMaxForeignText))});
+  });
+  return conflicts;
 }
 
 Error error_from_status(json::View status) {

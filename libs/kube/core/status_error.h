@@ -1,6 +1,7 @@
 #pragma once
 
-#include <string_view>
+#include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "http/types.h"
@@ -22,5 +23,17 @@ namespace tp::kube {
 // The same for a metav1.Status that came inside a 200, in a watch's ERROR event (code and reason are in the
 // object; 410 comes with reason Expired or, from old servers, Gone).
 [[nodiscard]] Error error_from_status(json::View status);
+
+// A field that an apply without force would have taken from another field manager.
+struct FieldConflict {
+  std::string field;    // "spec.pipeline.schedule"
+  std::string manager;  // "argocd-controller"
+
+  friend bool operator==(const FieldConflict&, const FieldConflict&) = default;
+};
+
+// Those that a refused apply names; none when it was refused for another reason. Bounded, as the messages
+// are.
+[[nodiscard]] std::vector<FieldConflict> field_conflicts(const http::Response& response);
 
 }  // namespace tp::kube

@@ -113,6 +113,7 @@ TEST_CASE("names of a million adversarial pairs are valid and differ", "[naming]
   Distinct pipelines;
   Distinct discoveries;
   Distinct agents;
+  Distinct resources;
   std::size_t readable = 0;
   for (const std::string& org : orgs) {
     for (const std::string& team : teams) {
@@ -122,6 +123,9 @@ TEST_CASE("names of a million adversarial pairs are valid and differ", "[naming]
         FAIL("invalid name for " << org << " + " << team << ": " << names.pipeline << ' ' << names.discovery
                                  << ' ' << names.agent);
       }
+      const std::string resource = resource_name_for(org, team);
+      if (!is_dns_label(resource, 63)) FAIL("invalid name for " << org << " + " << team << ": " << resource);
+      resources.add(resource);
       pipelines.add(names.pipeline);
       discoveries.add(names.discovery);
       agents.add(names.agent);
@@ -131,6 +135,7 @@ TEST_CASE("names of a million adversarial pairs are valid and differ", "[naming]
   CHECK(pipelines.holds());
   CHECK(discoveries.holds());
   CHECK(agents.holds());
+  CHECK(resources.holds());
   CHECK(readable > 100);  // both forms took part
 }
 
@@ -151,6 +156,7 @@ TEST_CASE("plain teams have readable names", "[naming]") {
                                                          "dep-discovery-extend-platform-sre",
                                                          "agent-dedicated-extend-platform-sre"});
   CHECK(names_for("0", "0").pipeline == "ai-pipeline-0-0");
+  CHECK(resource_name_for("extend", "platform-sre") == "team-extend-platform-sre");
 }
 
 // Upgrading the operator must not rename anybody's objects: these are written down, not computed.
@@ -161,6 +167,7 @@ TEST_CASE("hashed names stay what they are", "[naming]") {
                   "agent-dedicated-acme-corp-platform-sre--lxfisa4euydphnzb"});
   CHECK(names_for("Acme", "SRE_Team.1").agent == "agent-dedicated-acme-sre-team-1--6pv4lz7eozpxsy44");
   CHECK(names_for("_", "-").agent == "agent-dedicated--62652dl5qzleithg");
+  CHECK(resource_name_for("Acme", "SRE_Team.1") == "team-acme-sre-team-1--6pv4lz7eozpxsy44");
   CHECK(label_value("a--b") == "a--b--scbhulswgyni7v3sbdmlgkyx3y");
   CHECK(label_value("-") == "x--hfz6aixjgiqpsijmddinbrkdvz");
   CHECK(label_value(std::string(64, 'p')) ==

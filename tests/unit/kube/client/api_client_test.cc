@@ -134,6 +134,17 @@ TEST_CASE("ApiClient: errors say what was asked and what was answered", "[kube]"
         std::vector<std::string>{"get services 404", "patch services 0", "delete services 429"});
 }
 
+TEST_CASE("ApiClient: a refused apply names the fields that others own", "[kube]") {
+  Fixture f;
+  f.unary.turns = {
+      {409, R"({"kind":"Status","reason":"Conflict","details":{"causes":[{"reason":"FieldManagerConflict",
+                             "field":".spec.a","message":"conflict with \"argocd\""}]}})"}};
+  std::vector<FieldConflict> conflicts;
+  const ApplyQuery query{.field_manager = "m", .force = false};
+  CHECK(f.api.apply(f.ctx, kServices, f.key, "{}", query, &conflicts).error().code == ErrorCode::Conflict);
+  CHECK(conflicts == std::vector<FieldConflict>{{"spec.a", "argocd"}});
+}
+
 TEST_CASE("ApiClient: a 401 is tried once more, nothing else is", "[kube]") {
   Fixture f;
   SECTION("a new token helps") {

@@ -98,6 +98,22 @@ TEST_CASE("status error: codes without a Status", "[kube]") {
   CHECK(code(410) == ErrorCode::Expired);
 }
 
+TEST_CASE("status error: the fields that others own", "[kube]") {
+  CHECK(field_conflicts(recorded("field-manager-conflict")) ==
+        std::vector<FieldConflict>{{"spec.replicas", "team-operator"}});
+  CHECK(field_conflicts(recorded("update-conflict")).empty());
+  CHECK(field_conflicts({502, {}, "<html>"}).empty());
+  const http::Response two{409, {}, R"({"kind":"Status","details":{"causes":[
+      {"reason":"FieldManagerConflict","field":".spec.pipeline.schedule",
+       "message":"conflict with \"argocd\" using incidentfox.io/v1alpha1 at 2026-01-01T00:00:00Z"},
+      {"reason":"Other","field":".spec.x","message":"no \"conflict\""},
+      {"reason":"FieldManagerConflict","field":".spec.orgId","message":"conflict with \"a \\\"b\\\"\""},
+      {"reason":"FieldManagerConflict","message":"cut"}]}})"};
+  CHECK(field_conflicts(two) == std::vector<FieldConflict>{{"spec.pipeline.schedule", "argocd"},
+                                                           {"spec.orgId", "a \"b\""},
+                                                           {"", ""}});
+}
+
 TEST_CASE("status error: an ERROR event of a watch", "[kube]") {
   const auto of = [](const std::string& text) {
     json::Document document;
