@@ -62,8 +62,8 @@ class Responder {
 };
 
 // Answers a request later, without holding a thread meanwhile. Runs on an I/O thread when the body is small
-// (64 KiB), so it must not block; on a handler thread otherwise. An escaping exception is logged; the
-// Responder answers.
+// (64 KiB), so it must not block unless its Route says so; on a handler thread otherwise. An escaping
+// exception is logged; the Responder answers.
 using AsyncHandler = std::function<void(ServerRequest, Responder)>;
 
 // A path and what answers it: either `handler` or `async_handler`. HEAD is answered wherever GET is. Another
@@ -77,8 +77,11 @@ struct Route {
   std::string path;
   Handler handler{};
   AsyncHandler async_handler{};
+  bool blocks = false;         // async_handler runs on a handler thread however small the body is
   std::size_t body_bytes = 0;  // of this route; 0: ServerLimits::body_bytes
-  Headers refusal_headers{};   // added to every 4xx answer that the server itself gives on this route
+  // From a request's last byte to its answer's last byte; 0: what ServerLimits::request_deadline leaves.
+  std::chrono::milliseconds answer_deadline{0};
+  Headers refusal_headers{};  // added to every 4xx answer that the server itself gives on this route
 };
 
 using Routes = std::vector<Route>;

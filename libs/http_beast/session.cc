@@ -213,6 +213,8 @@ void Session::read_body() {
 
 void Session::handle() {
   become(State::Handling);
+  if (route_->answer_deadline.count() > 0)
+    set_deadline(request_end_ = context_.clock.now() + route_->answer_deadline);
   const Method method = request_.method;  // whether the answer has a body
   ServerRequest request = std::exchange(request_, {});
   request_.method = method;
@@ -220,7 +222,7 @@ void Session::handle() {
   Responder respond{[to = weak_from_this(), mailbox = context_.mailbox](Response response) mutable {
     mailbox->put(std::move(to), std::move(response));
   }};
-  if (route_->async_handler && request.body.size() <= kInline)
+  if (route_->async_handler && !route_->blocks && request.body.size() <= kInline)
     return run(*route_, std::move(request), std::move(respond), context_.log);
 
   // A std::function must be copyable, so they travel behind a pointer.

@@ -14,6 +14,7 @@
 
 #include <pthread.h>
 
+#include "base/mutex.h"
 #include "server_fixture.h"
 
 namespace tp::http::test {
@@ -59,6 +60,35 @@ TEST_CASE("small bodies are handled where they are read, large ones on a handler
   CHECK(c.read_response().ends_with("http-io"));
   c.send(request_to("/where", std::string(kInline + 1, 'a')));
   CHECK(c.read_response().ends_with("http-handler"));
+}
+
+TEST_CASE("a route that blocks has a handler thread for any body, and may have a deadline of its own") {
+  std::optional<Responder> waiting;
+  Mutex m;
+  CondVar changed;
+  Route where = async("/blocks", [](ServerRequest, Responder respond) { respond(text(thread_name())); });
+  where.blocks = true;
+  Route late = async("/long", [&](ServerRequest, Responder respond) {
+    const MutexLock lock{m};
+    waiting.emplace(std::move(respond));
+    changed.notify_all();
+  });
+  late.answer_deadline = 60s;
+  Fixture f{{.request_deadline = 300ms}, {where, late}};
+  RawClient c = f.client();
+  c.send(request_to("/blocks", "a"));
+  CHECK(c.read_response().ends_with("http-handler"));
+
+  c.send(request_to("/long", "a"));
+  RawClient cut = f.client();
+  cut.send(request_to("/desk", "b"));
+  CHECK(cut.read_all().empty());  // so the listener's deadline is over for the other one, too
+  {
+    const MutexLock lock{m};
+    REQUIRE(changed.wait_for(m, {}, 10s, [&] { return waiting.has_value(); }));
+  }
+  (*waiting)(text("late"));
+  CHECK(c.read_response().ends_with("late"));
 }
 
 TEST_CASE("HEAD of an asynchronous route has no body") {
