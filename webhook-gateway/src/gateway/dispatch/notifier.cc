@@ -3,8 +3,6 @@
 #include <chrono>
 #include <utility>
 
-#include "base/thread_name.h"
-
 namespace tp::gateway {
 namespace {
 
@@ -14,13 +12,7 @@ constexpr std::chrono::seconds kDeadline{10};
 }  // namespace
 
 Notifier::Notifier(const ConfigService& service, const SlackApi* slack, const Clock& clock, log::Logger log)
-    : service_(service),
-      slack_(slack),
-      clock_(clock),
-      log_(std::move(log)),
-      thread_([this](const std::stop_token& stop) { run(stop); }) {}
-
-Notifier::~Notifier() = default;
+    : service_(service), slack_(slack), log_(std::move(log)), chores_("notifier", kDeadline, kMost, clock) {}
 
 void Notifier::gave_up(GaveUp notice) {
   log_.warn("an event was given up", {{"event", notice.event.str()},
@@ -67,27 +59,8 @@ void Notifier::record(const Context& ctx, const GaveUp& notice) const {
     log_.warn("a run that was given up could not be recorded", {{"event", id}, {"error", recorded.error()}});
 }
 
-void Notifier::add(Job job) {
-  {
-    const MutexLock lock{m_};
-    if (jobs_.size() >= kMost) return log_.warn("too many notices at once: one is dropped");
-    jobs_.push_back(std::move(job));
-  }
-  changed_.notify_one();
-}
-
-void Notifier::run(const std::stop_token& stop) {
-  set_thread_name("notifier");
-  while (true) {
-    Job job;
-    {
-      const MutexLock lock{m_};
-      if (!changed_.wait(m_, stop, [this]() TP_REQUIRES(m_) { return !jobs_.empty(); })) return;
-      job = std::move(jobs_.front());
-      jobs_.pop_front();
-    }
-    job(Context{stop, SteadyTime::max(), {}}.child(clock_, kDeadline));
-  }
+void Notifier::add(Chores::Chore notice) {
+  if (!chores_.add(std::move(notice))) log_.warn("too many notices at once: one is dropped");
 }
 
 }  // namespace tp::gateway

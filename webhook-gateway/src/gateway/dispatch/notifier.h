@@ -1,15 +1,13 @@
 #pragma once
 
-#include <deque>
-#include <functional>
 #include <optional>
 #include <string>
-#include <thread>
 
 #include "base/clock.h"
-#include "base/mutex.h"
+#include "base/context.h"
 #include "gateway/event/event.h"
 #include "gateway/event/interpretation.h"
+#include "gateway/platform/chores.h"
 #include "gateway/platform/config_service.h"
 #include "gateway/platform/slack_api.h"
 #include "log/log.h"
@@ -35,30 +33,20 @@ class Notifier {
  public:
   // All must outlive it. `slack` may be null: then nothing is posted.
   Notifier(const ConfigService& service, const SlackApi* slack, const Clock& clock, log::Logger log);
-  ~Notifier();
-  Notifier(const Notifier&) = delete;
-  Notifier& operator=(const Notifier&) = delete;
 
   // Never block.
   void gave_up(GaveUp notice);
   void ask_for_words(const SlackThread& thread);
 
  private:
-  using Job = std::function<void(const Context&)>;
-
-  void add(Job job) TP_EXCLUDES(m_);
-  void run(const std::stop_token& stop);
+  void add(Chores::Chore notice);
   void post(const Context& ctx, const SlackThread& thread, const std::string& text) const;
   void record(const Context& ctx, const GaveUp& notice) const;
 
   const ConfigService& service_;
   const SlackApi* slack_;
-  const Clock& clock_;
   const log::Logger log_;
-  Mutex m_;
-  CondVar changed_;
-  std::deque<Job> jobs_ TP_GUARDED_BY(m_);
-  std::jthread thread_;  // last
+  Chores chores_;  // last
 };
 
 }  // namespace tp::gateway
