@@ -1,5 +1,3 @@
-#include "gateway/admin/admin.h"
-
 #include <chrono>
 #include <map>
 #include <memory>
@@ -9,6 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "component/gateway/inbox/fixture.h"
+#include "gateway/admin/controls.h"
+#include "gateway/admin/events.h"
+#include "gateway/admin/frame.h"
 #include "http_beast/server.h"
 #include "json/parse.h"
 #include "support/raw_client.h"
@@ -24,7 +25,13 @@ struct Answer {
   std::string head;
   Json body;
 
-  [[nodiscard]] std::string detail() const { return body.value("detail", ""); }
+  // What is wrong, or of a body that is not valid its first field and what is wrong with it.
+  [[nodiscard]] std::string detail() const {
+    const Json& said = body.at("detail");
+    if (said.is_string()) return said;
+    const Json& first = said.at(0);
+    return first.at("loc").back().get<std::string>() + ": " + first.at("msg").get<std::string>();
+  }
   [[nodiscard]] std::vector<std::string> events() const {
     std::vector<std::string> ids;
     for (const Json& event : body.at("events")) ids.push_back(event.at("provider_id"));
@@ -49,8 +56,12 @@ class Api {
             },
             {.cache = 1ms, .require_star = false},
             clock_),
-        admin_(auth_, f.pool(), clock_, rng_, no_log()) {
-    server_ = must(http::Server::start("127.0.0.1:0", admin_.routes(), {}, no_log()));
+        frame_(auth_, f.pool(), clock_, rng_, no_log()),
+        events_(f.pool()),
+        controls_(f.pool(), clock_) {
+    http::Routes routes = frame_.routes(events_.routes());
+    for (const http::Route& route : frame_.routes(controls_.routes())) routes.push_back(route);
+    server_ = must(http::Server::start("127.0.0.1:0", std::move(routes), {}, no_log()));
   }
 
   Answer call(const std::string& method,
@@ -78,7 +89,9 @@ class Api {
   SystemClock clock_;
   SystemRng rng_;
   AdminAuth auth_;
-  Admin admin_;
+  AdminFrame frame_;
+  EventsApi events_;
+  ControlsApi controls_;
   std::unique_ptr<http::Server> server_;
 };
 
@@ -209,9 +222,10 @@ TEST_CASE("a replay says what became of it, and is kept in the audit") {
   CHECK(answer.status == 202);
   CHECK(answer.body.at("state") == "received");
   CHECK(answer.head.find("X-Request-Id: mine") != std::string::npos);
-  CHECK(f.db.value("SELECT concat_ws(',', actor, org_id, action, target, status, request_id) FROM "
-                   "orchestrator.admin_audit") ==
-        "*@example.com,,events.replay,/api/v1/admin" + dead + ",202,mine");
+  CHECK(f.db.value(
+            "SELECT concat_ws(',', actor, org_id, team_node_id, action, target, result, request_id) FROM "
+            "orchestrator.admin_audit") ==
+        "*@example.com,o1,t,events.replay,/api/v1/admin" + dead + ",202,mine");
   answer = api.call("POST", dead);
   CHECK(answer.status == 409);
   CHECK(answer.detail() == "the event has not ended yet");
@@ -220,9 +234,11 @@ TEST_CASE("a replay says what became of it, and is kept in the audit") {
   f.route_all(inbox, "o1", "t");
   f.finish(inbox, f.claim_all(inbox).at(0));
   CHECK(api.call("POST", dead).detail() == "the event is done; force starts another run");
-  CHECK(api.call("POST", dead, "*", R"({"force": 1})").status == 400);
-  CHECK(api.call("POST", dead, "*", R"({"forse": true})").detail() == "forse: there is no such field");
-  CHECK(api.call("POST", dead, "*", R"([])").detail() == "the body must be a JSON object");
+  CHECK(api.call("POST", dead, "*", R"({"force": 1})").status == 422);
+  CHECK(api.call("POST", dead, "*", R"({"forse": true})").detail() ==
+        "forse: Extra inputs are not permitted");
+  CHECK(api.call("POST", dead, "*", R"([])").detail() ==
+        "body: Input should be a valid dictionary or object to extract fields from");
   CHECK(api.call("POST", dead, "*", R"({"force": true})").status == 202);
 
   f.db.run("DELETE FROM orchestrator.payloads");
@@ -247,7 +263,7 @@ TEST_CASE("controls are put and listed") {
   CHECK(answer.body.at("controls").at(1).at("paused") == true);
   CHECK(api.call("PUT", "/controls", "*", R"({"source": "slack", "paused": false})").status == 200);
   CHECK(api.get("/controls").body.at("controls").size() == 1);
-  CHECK(f.db.count("orchestrator.admin_audit WHERE action = 'controls.put' AND status = 200") == 3);
+  CHECK(f.db.count("orchestrator.admin_audit WHERE action = 'controls.put' AND result = '200'") == 3);
   CHECK(f.db.count(R"(orchestrator.admin_audit WHERE target = '{"paused":false,"source":"slack"}')") == 1);
 }
 
@@ -260,7 +276,7 @@ TEST_CASE("an org's administrator changes only the controls of this org") {
     CHECK(api.call("PUT", "/controls", "o1", body).status == 403);
   }
   CHECK(f.db.count("orchestrator.controls") == 0);
-  CHECK(f.db.count("orchestrator.admin_audit WHERE status = 403 AND org_id = 'o1'") == 4);
+  CHECK(f.db.count("orchestrator.admin_audit WHERE result = '403' AND org_id = 'o1'") == 4);
   CHECK(api.call("PUT", "/controls", "o1", R"({"org_id": "o1", "source": "slack", "paused": true})").status ==
         200);
   CHECK(api.call("PUT", "/controls", "*", R"({"org_id": "o2", "paused": true})").status == 200);
@@ -275,23 +291,33 @@ TEST_CASE("an org's administrator changes only the controls of this org") {
 TEST_CASE("a control that cannot be is refused with the reason") {
   Fixture f;
   Api api{f};
-  const std::map<std::string, std::string> wrong{
+  const std::map<std::string, std::string> never{
       {R"({"team_node_id": "t", "paused": true})", "team_node_id: needs an org_id"},
       {R"({"source": "slack", "runs_per_hour": 1})", "runs_per_hour: is of teams, not of a source"},
-      {R"({"runs_per_hour": -1})", "runs_per_hour: must be null or 0 to 1000000"},
-      {R"({"runs_per_hour": 1.5})", "runs_per_hour: must be null or 0 to 1000000"},
-      {R"({"paused": "yes"})", "paused: must be true or false"},
-      {R"({"org_id": 5})", "org_id: must be a name"},
-      {R"({"org_id": "a\u0000b"})", "org_id: must be a name"},
-      {R"({"pause": true})", "pause: there is no such field"},
-      {"\xff", "the body must be a JSON object"},
   };
-  for (const auto& [body, detail] : wrong) {
+  for (const auto& [body, detail] : never) {
     const Answer answer = api.call("PUT", "/controls", "*", body);
     CHECK(answer.status == 400);
     CHECK(answer.detail() == detail);
   }
-  CHECK(f.db.count("orchestrator.admin_audit WHERE status = 400") == static_cast<std::int64_t>(wrong.size()));
+  const std::map<std::string, std::string> wrong{
+      {R"({"runs_per_hour": -1})", "runs_per_hour: Input should be greater than or equal to 0"},
+      {R"({"runs_per_hour": 1000001})", "runs_per_hour: Input should be less than or equal to 1000000"},
+      {R"({"runs_per_hour": 1.5})", "runs_per_hour: Input should be a valid integer"},
+      {R"({"paused": "yes"})", "paused: Input should be a valid boolean"},
+      {R"({"org_id": 5})", "org_id: Input should be a valid string"},
+      {R"({"org_id": "a\u0000b"})", "org_id: Value error, a NUL is not allowed"},
+      {R"({"source": "gitlab"})", "source: Value error, there is no such source"},
+      {R"({"pause": true})", "pause: Extra inputs are not permitted"},
+      {"\xff", "body: JSON decode error"},
+  };
+  for (const auto& [body, detail] : wrong) {
+    const Answer answer = api.call("PUT", "/controls", "*", body);
+    CHECK(answer.status == 422);
+    CHECK(answer.detail() == detail);
+  }
+  CHECK(f.db.count("orchestrator.admin_audit WHERE result = '422'") ==
+        static_cast<std::int64_t>(wrong.size()));
 }
 
 TEST_CASE("who is not let in is told why, and nothing else") {

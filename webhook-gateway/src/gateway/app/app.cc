@@ -13,8 +13,11 @@
 #include "base/mutex.h"
 #include "base/random.h"
 #include "base/thread_name.h"
-#include "gateway/admin/admin.h"
 #include "gateway/admin/auth.h"
+#include "gateway/admin/controls.h"
+#include "gateway/admin/events.h"
+#include "gateway/admin/frame.h"
+#include "gateway/admin/openapi.h"
 #include "gateway/dispatch/worker.h"
 #include "gateway/inbox/event_id.h"
 #include "gateway/inbox/migrate.h"
@@ -247,7 +250,7 @@ class WorkerRole {
   std::optional<Worker> worker_;
 };
 
-// Lets operators see, replay and hold events.
+// The admin API.
 class AdminRole {
  public:
   AdminRole(Base& base, Platform& platform, postgres::Pool& pool)
@@ -255,13 +258,24 @@ class AdminRole {
                           const crypto::Secret& token) { return platform.service->auth_me(ctx, token); },
               {.cache = base.options.admin_cache, .require_star = base.options.require_admin_star},
               base.clock),
-        admin_(auth_, pool, base.clock, base.rng, base.log.named("admin")) {}
+        frame_(auth_, pool, base.clock, base.rng, base.log.named("admin")),
+        events_(pool),
+        controls_(pool, base.clock) {}
 
-  [[nodiscard]] http::Routes routes() { return admin_.routes(); }
+  [[nodiscard]] http::Routes routes() {
+    AdminRoutes routes;
+    for (const AdminRoutes& part : {events_.routes(), controls_.routes()})
+      routes.insert(routes.end(), part.begin(), part.end());
+    http::Routes served = frame_.routes(routes);
+    served.push_back(openapi_route(routes));
+    return served;
+  }
 
  private:
   AdminAuth auth_;
-  Admin admin_;
+  AdminFrame frame_;
+  EventsApi events_;
+  ControlsApi controls_;
 };
 
 // Everything that runs, in the order of its start; destruction is the opposite.

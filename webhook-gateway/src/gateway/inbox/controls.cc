@@ -101,18 +101,4 @@ Status TeamRuntimes::remove(const Context& ctx,
                             Params{}.add(org_id).add(team_node_id)));
 }
 
-Status record(const Context& ctx, postgres::Pool& pool, const AuditEntry& entry) {
-  return done(
-      pool.execute(ctx,
-                   "INSERT INTO orchestrator.admin_audit (actor, org_id, action, target, status, request_id) "
-                   "VALUES ($1, $2, $3, $4, $5, $6)",
-                   Params{}
-                       .add(entry.actor)
-                       .add(entry.org_id)
-                       .add(entry.action)
-                       .add(entry.target)
-                       .add(entry.status)
-                       .add(entry.request_id)));
-}
-
 }  // namespace tp::gateway

@@ -60,16 +60,4 @@ class TeamRuntimes {
   postgres::Pool& pool_;
 };
 
-// Who did what through the admin API.
-struct AuditEntry {
-  std::string actor;
-  std::string org_id{};  // the actor's; empty: all
-  std::string action;
-  std::string target{};
-  int status = 0;  // of the HTTP answer
-  std::string request_id{};
-};
-
-[[nodiscard]] Status record(const Context& ctx, postgres::Pool& pool, const AuditEntry& entry);
-
 }  // namespace tp::gateway

@@ -184,17 +184,20 @@ CREATE TABLE orchestrator.team_runtimes (
   PRIMARY KEY (org_id, team_node_id)
 );
 
+-- Who did what. Its org is the one it was about, or the actor's own: what an org's administrator may look up.
 CREATE TABLE orchestrator.admin_audit (
-  id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  at         timestamptz NOT NULL DEFAULT now(),
-  actor      text NOT NULL,
-  org_id     text NOT NULL DEFAULT '',
-  action     text NOT NULL,
-  target     text NOT NULL DEFAULT '',
-  status     integer NOT NULL,
-  request_id text NOT NULL DEFAULT ''
+  id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  at           timestamptz NOT NULL DEFAULT now(),
+  actor        text NOT NULL,
+  org_id       text NOT NULL,
+  team_node_id text NOT NULL,
+  action       text NOT NULL,
+  target       text NOT NULL,
+  result       text NOT NULL,
+  request_id   text NOT NULL
 );
 CREATE INDEX admin_audit_time ON orchestrator.admin_audit (at);
+CREATE INDEX admin_audit_team ON orchestrator.admin_audit (org_id, team_node_id, id);
 
 -- Makes the partitions of the days to come and drops those that are over. Runs with the owner's rights: the worker's
 -- role may not create or drop tables.

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "gateway/inbox/where.h"
 #include "postgres/params.h"
 
 namespace tp::gateway {
@@ -12,14 +13,6 @@ namespace {
 
 using postgres::Params;
 using postgres::Rows;
-
-std::int64_t micros(WallTime time) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
-}
-
-WallTime time_of(const Rows& rows, std::size_t row, int column) {
-  return WallTime{std::chrono::microseconds{rows.integer(row, column)}};
-}
 
 std::optional<WallTime> optional_time(const Rows& rows, std::size_t row, int column) {
   if (rows.is_null(row, column)) return std::nullopt;
@@ -44,8 +37,6 @@ constexpr std::string_view kEnded = R"sql(
 SELECT id, source, endpoint, kind, provider_id, received_at, NULL::timestamptz AS due_at, started_at, finished_at,
   attempts, uncertain, duplicates, body_bytes, org_id, team_node_id, state, reason
 FROM orchestrator.events)sql";
-
-#define TP_MICROS(column) "(extract(epoch FROM " column ") * 1e6)::bigint"
 
 // The columns that summary_of() reads.
 constexpr std::string_view kColumns =
@@ -75,34 +66,6 @@ EventSummary summary_of(const Rows& rows, std::size_t row) {
           .duplicates = number(11),
           .body_bytes = rows.integer(row, 12)};
 }
-
-// Conditions of one WHERE, with their parameters. Only what is asked for is in the statement, so that the
-// planner sees which index answers it.
-class Where {
- public:
-  // `condition` with $ in the place of the parameter.
-  template <class T>
-  void add(std::string_view condition, const T& value) {
-    params.add(value);
-    append(condition);
-  }
-  void add_any(std::string_view condition, const std::vector<std::string_view>& values) {
-    params.add_texts(values);
-    append(condition);
-  }
-
-  Params params;
-  std::string text;
-
- private:
-  void append(std::string_view condition) {
-    const std::size_t at = condition.find('$');
-    text += text.empty() ? " WHERE " : " AND ";
-    text.append(condition.substr(0, at + 1))
-        .append(std::to_string(params.size()))
-        .append(condition.substr(at + 1));
-  }
-};
 
 Where where_of(const EventQuery& query) {
   Where where;
