@@ -1,7 +1,13 @@
 #include "domain/formats.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include <arpa/inet.h>
 
 namespace tp::domain::format {
 namespace {
@@ -59,7 +65,7 @@ bool is_image_path_part(std::string_view text) {
   return true;
 }
 
-bool is_image_host(std::string_view text) {
+bool is_host(std::string_view text) {
   if (text.substr(0, 1) == "[") {  // IPv6
     const std::size_t end = text.find(']');
     if (end == std::string_view::npos || end == 1 ||
@@ -87,6 +93,11 @@ bool is_digest(std::string_view text) {
 }
 
 }  // namespace
+
+std::size_t code_points(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
 
 bool is_platform_id(std::string_view text) {
   return !text.empty() && all(text, [](char c) { return is_alnum(c) || c == '.' || c == '_' || c == '-'; });
@@ -157,7 +168,7 @@ bool is_image_reference(std::string_view text) {
     text = text.substr(0, colon);
   }
   const std::size_t slash = text.find('/');
-  if (slash != std::string_view::npos && is_image_host(text.substr(0, slash))) text.remove_prefix(slash + 1);
+  if (slash != std::string_view::npos && is_host(text.substr(0, slash))) text.remove_prefix(slash + 1);
   return every_part(text, '/', is_image_path_part);
 }
 
@@ -167,5 +178,72 @@ bool is_time_zone_name(std::string_view text) {
                   all(part, [](char c) { return is_alnum(c) || c == '_' || c == '+' || c == '-'; });
          });
 }
+
+bool is_line(std::string_view text) {
+  const auto is_visible = [](char c) { return static_cast<unsigned char>(c) > ' ' && c != '\x7f'; };
+  return is_word(text, is_visible, [&](char c) { return is_visible(c) || c == ' '; });
+}
+
+bool is_repository(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  return slash != 0 && slash != std::string_view::npos &&
+         all(text.substr(0, slash), [](char c) { return is_alnum(c) || c == '_' || c == '-'; }) &&
+         is_platform_id(text.substr(slash + 1));
+}
+
+bool is_http_url(std::string_view text) {
+  const std::size_t scheme = text.find("://");
+  if (scheme == std::string_view::npos) return false;
+  if (text.substr(0, scheme) != "http" && text.substr(0, scheme) != "https") return false;
+  text.remove_prefix(scheme + 3);
+  const std::size_t slash = text.find('/');
+  return is_host(text.substr(0, slash)) &&
+         (slash == std::string_view::npos ||
+          all(text.substr(slash), [](char c) { return c >= '!' && c <= '~'; }));
+}
+
+bool is_cidr(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return false;
+  const std::string_view length = text.substr(slash + 1);
+  const std::string host{text.substr(0, slash)};
+  const bool v6 = host.find(':') != std::string::npos;
+  if (!all_digits(length, 3) || (length.size() > 1 && length.front() == '0')) return false;
+  std::size_t bits = 0;
+  std::from_chars(length.data(), length.data() + length.size(), bits);
+
+  std::array<std::uint8_t, 16> address{};
+  if (inet_pton(v6 ? AF_INET6 : AF_INET, host.c_str(), address.data()) != 1) return false;
+  const std::size_t size = v6 ? 16 : 4;
+  if (bits > size * 8) return false;
+  constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};  // ::ffff:1.2.3.4
+  if (v6 && std::equal(kMapped.begin(), kMapped.end(), address.begin())) return false;
+  for (std::size_t bit = bits; bit < size * 8; ++bit) {
+    if ((address.at(bit / 8) >> (7 - bit % 8) & 1U) != 0) return false;
+  }
+  return true;
+}
+
+std::optional<std::chrono::seconds> parse_duration(std::string_view text) {
+  struct Unit {
+    char name;
+    std::size_t digits;
+    std::int64_t seconds;
+  };
+  std::int64_t total = 0;
+  for (const Unit unit : {Unit{'h', 5, 3600}, Unit{'m', 5, 60}, Unit{'s', 6, 1}}) {
+    const std::size_t end = text.find(unit.name);
+    if (end == std::string_view::npos) continue;
+    if (!all_digits(text.substr(0, end), unit.digits)) return std::nullopt;
+    std::int64_t number = 0;
+    std::from_chars(text.data(), text.data() + end, number);
+    total += number * unit.seconds;
+    text.remove_prefix(end + 1);
+  }
+  if (!text.empty()) return std::nullopt;
+  return std::chrono::seconds{total};
+}
+
+bool is_duration(std::string_view text) { return parse_duration(text).has_value(); }
 
 }  // namespace tp::domain::format

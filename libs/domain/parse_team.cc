@@ -1,6 +1,8 @@
 #include "domain/parse_team.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -10,8 +12,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/time.h"
+#include "domain/formats.h"
+#include "domain/free_config.h"
 #include "domain/quantity.h"
 #include "domain/team_schema.h"
+#include "domain/team_status.h"
 #include "kube/core/text.h"
 
 namespace tp::domain {
@@ -21,9 +27,9 @@ using json::Type;
 using json::View;
 
 constexpr std::size_t kDescribed = 5;
-// maxLength of status.lastHandledReconcileAt, where the annotation is echoed: a longer one could never be,
-// and the status could not be written at all.
-constexpr std::size_t kMaxRequestedAt = 256;
+// maxLength of the fields of the status where annotations are echoed: a longer one could never be, and the
+// status could not be written at all.
+constexpr std::size_t kMaxAnnotation = 256;
 
 bool is_at_or_under(std::string_view error, std::string_view path) {
   return error.substr(0, path.size()) == path &&
@@ -40,6 +46,10 @@ class FieldReader {
   [[nodiscard]] bool exists() const noexcept { return object_.is(Type::Object); }
 
   [[nodiscard]] std::string text(std::string_view name) const { return std::string{value(name).text()}; }
+  [[nodiscard]] std::chrono::seconds duration(std::string_view name, std::chrono::seconds fallback) const {
+    const View found = value(name);
+    return found ? format::parse_duration(found.text()).value_or(fallback) : fallback;
+  }
   [[nodiscard]] std::optional<bool> boolean(std::string_view name) const { return value(name).boolean(); }
   [[nodiscard]] std::int64_t number(std::string_view name, std::int64_t fallback) const {
     return whole_number(value(name)).value_or(fallback);
@@ -94,8 +104,76 @@ Resources read_resources(const FieldReader& parent) {
   return resources;
 }
 
+std::vector<std::string> read_texts(View list) {
+  std::vector<std::string> texts;
+  texts.reserve(list.size());
+  list.each([&](View item) { texts.emplace_back(item.text()); });
+  return texts;
+}
+
+Routing read_routing(const FieldReader& fields) {
+  Routing routing;
+  for (std::size_t kind = 0; kind < kRoutingKinds.size(); ++kind) {
+    if (const View list = fields.value(kRoutingKinds.at(kind).field)) routing.at(kind) = read_texts(list);
+  }
+  return routing;
+}
+
+TokenSpec read_token(const FieldReader& fields) {
+  const TokenSpec defaults;
+  return {.secret_name = fields.text("secretName"),
+          .rotation_interval = fields.duration("rotationInterval", defaults.rotation_interval),
+          .grace_period = fields.duration("gracePeriod", defaults.grace_period)};
+}
+
+std::optional<Governance> read_governance(const FieldReader& fields) {
+  if (!fields.exists()) return std::nullopt;
+  const FieldReader sink = fields.object("auditSink");
+  const FieldReader locality = fields.object("dataLocality");
+  return Governance{
+      .write_tools = fields.text("writeTools") == "Approved" ? WriteTools::Approved : WriteTools::Disabled,
+      .approved_by = fields.text("approvedBy"),
+      .audit_sink_url = sink.text("url"),
+      .audit_sink_secret = sink.text("secretName"),
+      .regions = read_texts(locality.value("regions")),
+      .egress_cidrs = read_texts(locality.value("egressCIDRs"))};
+}
+
+std::optional<KnowledgeBase> read_knowledge_base(const FieldReader& fields) {
+  if (!fields.exists()) return std::nullopt;
+  return KnowledgeBase{
+      .seed = fields.text("seed") == "Sources" ? KnowledgeSeed::Sources : KnowledgeSeed::Empty,
+      .sources = read_texts(fields.value("sources"))};
+}
+
+ConfigPolicy config_policy(std::string_view name) {
+  if (name == "Retain") return ConfigPolicy::Retain;
+  return name == "Clear" ? ConfigPolicy::Clear : ConfigPolicy::Withdraw;
+}
+
+// Nothing for a team that says nothing of it.
+std::shared_ptr<const PlatformSpec> read_platform(const FieldReader& fields) {
+  PlatformSpec platform{
+      .display_name = fields.text("displayName"),
+      .parent_node_id = fields.text("parentNodeId"),
+      .routing = read_routing(fields.object("routing")),
+      .config = fields.part("config"),
+      .auth = fields.object("auth").text("mode") == "OIDC" ? AuthMode::Oidc : AuthMode::Token,
+      .token = read_token(fields.object("token")),
+      .governance = read_governance(fields.object("governance")),
+      .knowledge_base = read_knowledge_base(fields.object("knowledgeBase")),
+      .deletion = config_policy(fields.object("deletionPolicy").text("config")),
+      .drift_interval = fields.duration("driftInterval", {})};
+  if (platform.config.empty()) platform.config = nullptr;
+  if (platform == PlatformSpec{}) return nullptr;
+  return std::make_shared<const PlatformSpec>(std::move(platform));
+}
+
 Pipeline read_pipeline(const FieldReader& fields) {
-  return {.schedule = fields.text("schedule"),
+  return {.source =
+              fields.text("source") == "ConfigService" ? ScheduleSource::ConfigService : ScheduleSource::Spec,
+          .bootstrap = fields.text("bootstrap") == "Never" ? BootstrapPolicy::Never : BootstrapPolicy::Once,
+          .schedule = fields.text("schedule"),
           .time_zone = fields.text("timeZone"),
           .suspend = fields.boolean("suspend").value_or(false),
           .image = fields.text("image"),
@@ -152,34 +230,10 @@ TeamSpec read_spec(const FieldReader& fields) {
   if (discovery.exists()) spec.dependency_discovery = read_discovery(discovery);
   if (runtime.text("mode") == "Dedicated") spec.mode = RuntimeMode::Dedicated;
   spec.dedicated = read_dedicated(runtime.object("dedicated"));
+  spec.platform = read_platform(fields);
   if (fields.object("deletionPolicy").text("children") == "Orphan") spec.children = ChildrenPolicy::Orphan;
   spec.suspend = fields.boolean("suspend").value_or(false);
   return spec;
-}
-
-std::vector<InventoryEntry> read_inventory(View list) {
-  std::vector<InventoryEntry> inventory;
-  inventory.reserve(list.size());
-  list.each([&](View item) {
-    std::string api_version{item["group"].text()};
-    if (!api_version.empty()) api_version += '/';
-    api_version += item["version"].text();
-    inventory.push_back(InventoryEntry{.api_version = std::move(api_version),
-                                       .kind = std::string{item["kind"].text()},
-                                       .name = std::string{item["name"].text()},
-                                       .uid = std::string{item["uid"].text()}});
-  });
-  std::sort(inventory.begin(), inventory.end());
-  return inventory;
-}
-
-// Only we write it, behind the schema of the status: it is read without being checked.
-TeamStatus read_status(View status) {
-  return {.observed_generation = status["observedGeneration"].integer().value_or(-1),
-          .conditions = kube::read_conditions(status["conditions"]),
-          .service_url = std::string{status["serviceUrl"].text()},
-          .last_handled_reconcile_at = std::string{status["lastHandledReconcileAt"].text()},
-          .inventory = read_inventory(status["inventory"])};
 }
 
 Result<kube::ObjectMeta> read_manifest_meta(View object) {
@@ -218,18 +272,6 @@ int finalizer_index(View finalizers) {
   return -1;
 }
 
-nlohmann::json entry_to_json(const InventoryEntry& entry) {
-  nlohmann::json json{{"kind", entry.kind}, {"name", entry.name}, {"uid", entry.uid}};
-  const std::size_t slash = entry.api_version.find('/');
-  if (slash == std::string::npos) {
-    json["version"] = entry.api_version;
-  } else {
-    json["group"] = entry.api_version.substr(0, slash);
-    json["version"] = entry.api_version.substr(slash + 1);
-  }
-  return json;
-}
-
 }  // namespace
 
 std::string describe(const std::vector<FieldError>& errors) {
@@ -248,29 +290,28 @@ Result<ParsedTeam> parse_team(View object, bool manifest) {
 
   ParsedTeam parsed;
   parsed.errors = check(team_schema(), object, "");
+  for (FieldError& error : check_config(member(object["spec"], "config"), "spec.config"))
+    parsed.errors.push_back(std::move(error));
   TeamProvisioning& team = parsed.team;
   team.meta = std::move(meta);
   const View metadata = object["metadata"];
   team.finalizer_index = finalizer_index(metadata["finalizers"]);
-  team.requested_at = std::string{kube::cut(metadata["annotations"][kRequestedAt].text(), kMaxRequestedAt)};
+  team.deleted = parse_rfc3339(metadata["deletionTimestamp"].text()).value_or(WallTime{});
+  const View annotations = metadata["annotations"];
+  const auto annotation = [&](std::string_view name) {
+    return std::string{kube::cut(annotations[name].text(), kMaxAnnotation)};
+  };
+  team.paused = annotations[kPaused].text() == "true";
+  team.requested_at = annotation(kRequestedAt);
+  team.rotate_token = annotation(kRotateToken);
+  team.bootstrap = annotation(kBootstrap);
+  team.provisioning_run = annotation(kProvisioningRun);
   const Schema& spec = *std::find_if(team_schema().properties.begin(), team_schema().properties.end(),
                                      [](const Property& property) { return property.name == "spec"; })
                             ->schema;
   team.spec = read_spec(FieldReader{spec, object["spec"], "spec", parsed.errors});
   team.status = read_status(object["status"]);
   return parsed;
-}
-
-nlohmann::json status_to_json(const TeamStatus& status) {
-  nlohmann::json json{{"observedGeneration", status.observed_generation},
-                      {"conditions", kube::to_json(status.conditions)}};
-  if (!status.service_url.empty()) json["serviceUrl"] = status.service_url;
-  if (!status.last_handled_reconcile_at.empty())
-    json["lastHandledReconcileAt"] = status.last_handled_reconcile_at;
-  nlohmann::json inventory = nlohmann::json::array();
-  for (const InventoryEntry& entry : status.inventory) inventory.push_back(entry_to_json(entry));
-  if (!inventory.empty()) json["inventory"] = std::move(inventory);
-  return json;
 }
 
 }  // namespace tp::domain

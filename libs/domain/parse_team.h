@@ -3,8 +3,6 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
-
 #include "base/result.h"
 #include "domain/schema.h"
 #include "domain/team_provisioning.h"
@@ -26,15 +24,12 @@ struct ParsedTeam {
 // Reads a whole object, as a watch delivers it or as a manifest states it (if `manifest`, uid,
 // resourceVersion and namespace may be missing, and apiVersion and kind may not). Applies the schema's
 // defaults. Checks everything that the CRD's schema and CEL rules check, with the same field paths, but for
-// the rules about changes; unknown fields are errors too. At most kMaxFieldErrors errors. An Error only when
+// the rules about changes; unknown fields are errors too, and what free_config.h says of spec.config.
+// About kMaxFieldErrors errors at most. An Error only when
 // metadata cannot be read or the kind is another.
 //
 // What is passed on to Kubernetes is written as the API server will write it: quantities in canonical form,
 // members that are null left out. So a wish equals the live object that it became.
 [[nodiscard]] Result<ParsedTeam> parse_team(json::View object, bool manifest = false);
-
-// The status as the API has it; for writing. conditions, inventory, observedGeneration, and the rest where
-// not empty.
-[[nodiscard]] nlohmann::json status_to_json(const TeamStatus& status);
 
 }  // namespace tp::domain

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "domain/formats.h"
 #include "kube/core/text.h"
 
 namespace tp::domain {
@@ -17,11 +18,6 @@ using json::View;
 
 constexpr std::size_t kMaxKeyInPath = 320;  // longer than any label key or resource name
 
-std::size_t code_points(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
-}
-
 std::string counted(std::size_t count, std::string_view unit) {
   return std::to_string(count).append(" ").append(unit).append(count == 1 ? "" : "s");
 }
@@ -30,6 +26,12 @@ std::string listed(std::span<const std::string_view> choices) {
   std::string text;
   for (const std::string_view choice : choices) text.append(text.empty() ? "" : ", ").append(choice);
   return text;
+}
+
+const Property* property_of(const Schema& schema, std::string_view name) {
+  const auto found = std::find_if(schema.properties.begin(), schema.properties.end(),
+                                  [&](const Property& property) { return property.name == name; });
+  return found == schema.properties.end() ? nullptr : &*found;
 }
 
 class Checker {
@@ -104,9 +106,11 @@ class Checker {
     }
     value.each([&](View child) {
       const Descent descent{*this, child.key()};
-      const auto property = std::find_if(schema.properties.begin(), schema.properties.end(),
-                                         [&](const Property& p) { return p.name == child.key(); });
-      if (property == schema.properties.end()) return report("is not a known field");
+      const Property* const property = property_of(schema, child.key());
+      if (property == nullptr) {
+        if (!schema.open) report("is not a known field");
+        return;
+      }
       if (!child.is(Type::Null)) check(*property->schema, child);
     });
   }
@@ -163,7 +167,7 @@ class Checker {
   }
 
   void check_string(const Schema& schema, std::string_view text) {
-    const std::size_t size = code_points(text);
+    const std::size_t size = format::code_points(text);
     if (size > schema.max_size) {
       return report("must be at most " + counted(schema.max_size, "character") + " long, is " +
                     std::to_string(size));
@@ -217,6 +221,10 @@ nlohmann::json copy(const Schema& schema, View value) {
                                                 property.schema->type == SchemaType::Map);
         if (!omitted) object[std::string{property.name}] = std::move(copied);
       }
+      if (!schema.open) return object;
+      value.each([&](View child) {
+        if (property_of(schema, child.key()) == nullptr) object[std::string{child.key()}] = child.to_json();
+      });
       return object;
     }
     case SchemaType::Map: {

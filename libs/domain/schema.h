@@ -30,7 +30,7 @@ struct FieldError {
 
 enum class SchemaType : std::uint8_t {
   Any,     // not looked into
-  Object,  // `properties`; others are errors
+  Object,  // `properties`; others are errors, unless it is `open`
   Map,     // any keys, each value as `items`
   Array,   // each element as `items`
   String,
@@ -73,6 +73,7 @@ struct Schema {
   const Pattern* pattern = nullptr;
   std::span<const std::string_view> choices{};  // enum
   std::span<const Property> properties{};
+  bool open = false;  // members beyond `properties` are taken as they are (preserve-unknown-fields)
   const Schema* items = nullptr;
   std::span<const std::string_view> list_keys{};  // elements of a list must differ in these members
   std::span<const Rule> rules{};
@@ -100,7 +101,7 @@ void each_member(json::View object, F&& f) {
 
 // A copy of a valid value as Kubernetes returns it when it is passed on: without members that are null, and
 // without lists and maps that are empty (their fields are "omitempty"; an empty object means something and
-// stays).
+// stays). What an open object has beyond its `properties` is copied as it is.
 [[nodiscard]] nlohmann::json copy(const Schema& schema, json::View value);
 
 }  // namespace tp::domain

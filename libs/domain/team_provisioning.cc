@@ -8,6 +8,12 @@ bool same(const std::shared_ptr<const T>& a, const std::shared_ptr<const T>& b) 
   return a == b || (a && b && *a == *b);
 }
 
+// Null is all defaults.
+template <class Part>
+bool same_platform(const Part& a, const Part& b) {
+  return a.platform == b.platform || platform_of(a) == platform_of(b);
+}
+
 }  // namespace
 
 std::string_view to_string(RuntimeMode mode) noexcept {
@@ -34,14 +40,14 @@ const PlatformStatus& platform_of(const TeamStatus& status) noexcept {
 }
 
 bool operator==(const TeamSpec& a, const TeamSpec& b) {
-  return same(a.dedicated, b.dedicated) && same(a.platform, b.platform) && a.org_id == b.org_id &&
+  return same(a.dedicated, b.dedicated) && same_platform(a, b) && a.org_id == b.org_id &&
          a.team_node_id == b.team_node_id && a.pipeline == b.pipeline &&
          a.dependency_discovery == b.dependency_discovery && a.mode == b.mode && a.children == b.children &&
          a.suspend == b.suspend;
 }
 
 bool operator==(const TeamStatus& a, const TeamStatus& b) {
-  return same(a.platform, b.platform) && a.observed_generation == b.observed_generation &&
+  return same_platform(a, b) && a.observed_generation == b.observed_generation &&
          a.conditions == b.conditions && a.service_url == b.service_url &&
          a.last_handled_reconcile_at == b.last_handled_reconcile_at && a.inventory == b.inventory &&
          a.last_run == b.last_run;

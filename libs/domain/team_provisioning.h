@@ -24,11 +24,12 @@ inline constexpr kube::ResourceType kTeamProvisionings{"incidentfox.io", "v1alph
                                                        "TeamProvisioning"};
 inline constexpr std::string_view kFinalizer = "incidentfox.io/team-operator";
 // Annotations. A value that differs from the one that was handled last is a request.
-inline constexpr std::string_view kRequestedAt = "incidentfox.io/requestedAt";       // look at everything now
-inline constexpr std::string_view kRotateToken = "incidentfox.io/rotate-token";      // issue a new token
-inline constexpr std::string_view kBootstrap = "incidentfox.io/bootstrap";           // bootstrap once more
-inline constexpr std::string_view kPaused = "incidentfox.io/paused";                 // "true": as spec.suspend
-inline constexpr std::string_view kProvisioningRun = "incidentfox.io/provisioning-run";  // id of status.lastRun
+inline constexpr std::string_view kRequestedAt = "incidentfox.io/requestedAt";   // look at everything now
+inline constexpr std::string_view kRotateToken = "incidentfox.io/rotate-token";  // issue a new token
+inline constexpr std::string_view kBootstrap = "incidentfox.io/bootstrap";       // bootstrap once more
+inline constexpr std::string_view kPaused = "incidentfox.io/paused";             // "true": as spec.suspend
+inline constexpr std::string_view kProvisioningRun =
+    "incidentfox.io/provisioning-run";  // id of status.lastRun
 
 // The resource as plain values, as small as they can be: a cache holds ten thousand of them. The schema in
 // crds/ is the contract; every field here has the name, meaning and default that it has there. Parts that are
@@ -39,8 +40,8 @@ using Resources = nlohmann::json;
 
 enum class RuntimeMode : std::uint8_t { Shared, Dedicated };
 enum class ChildrenPolicy : std::uint8_t { Delete, Orphan };
-// What is taken back in the Config Service when the team goes: tokens, owned routing and the agent's URL; only
-// the URL, if its Deployment goes; or the first and every owned configuration key.
+// What is taken back in the Config Service when the team goes: tokens, owned routing and the agent's URL;
+// only the URL, if its Deployment goes; or the first and every owned configuration key.
 enum class ConfigPolicy : std::uint8_t { Withdraw, Retain, Clear };
 enum class AuthMode : std::uint8_t { Token, Oidc };
 // Who decides on the schedules: the resource, or the team's effective configuration.
@@ -79,8 +80,8 @@ inline constexpr std::array<RoutingKindNames, 7> kRoutingKinds{{
 using Routing = std::array<std::optional<std::vector<std::string>>, kRoutingKinds.size()>;
 
 struct TokenSpec {
-  std::string secret_name{};                 // empty: a name is made from the ids
-  std::chrono::seconds rotation_interval{};  // 0: never
+  std::string secret_name{};                                  // empty: a name is made from the ids
+  std::chrono::seconds rotation_interval{};                   // 0: never
   std::chrono::seconds grace_period{std::chrono::hours{24}};  // that a replaced token stays valid
 
   friend bool operator==(const TokenSpec&, const TokenSpec&) = default;
@@ -219,8 +220,8 @@ struct TokenStatus {
 };
 
 struct BootstrapStatus {
-  std::string key{};     // sent as Idempotency-Key
-  std::string run_id{};  // of the pipeline; empty: not done
+  std::string key{};                       // sent as Idempotency-Key
+  std::string run_id{};                    // of the pipeline; empty: not done
   std::string last_handled_request{};      // annotation kBootstrap
   std::string knowledge_base_namespace{};  // where the team's knowledge is
 
@@ -265,6 +266,8 @@ struct PlatformStatus {
   std::optional<ResolvedSchedules> schedules{};
   std::vector<std::string> owned_keys{};  // dotted paths in the team's configuration that we set; sorted
   std::string pending_patch{};            // digest of a change that waits for approval there
+  std::string synced_config{};            // digest of what was last found in place there; empty: never
+  std::string published_url{};            // agent.dedicated_service_url, while it is our doing
 
   friend bool operator==(const PlatformStatus&, const PlatformStatus&) = default;
 };

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -18,6 +21,7 @@ namespace {
 
 using json::View;
 using std::string_view;
+using namespace std::chrono_literals;
 
 constexpr std::int64_t kInt32Max = std::numeric_limits<std::int32_t>::max();
 
@@ -38,6 +42,119 @@ constexpr Schema kTeamNodeId{.type = SchemaType::String,
                              .max_size = 128,
                              .pattern = &kIdPattern,
                              .rules = kTeamNodeIdRules};
+constexpr std::array kParentNodeIdRules{Rule{R"(parentNodeId must not be "." or "..")", is_not_dots}};
+constexpr Schema kParentNodeId{.type = SchemaType::String,
+                               .min_size = 1,
+                               .max_size = 128,
+                               .pattern = &kIdPattern,
+                               .rules = kParentNodeIdRules};
+
+constexpr Pattern kLinePattern{R"(^[^\x00-\x20\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$)", format::is_line,
+                               "must have no control characters, and no blanks around it"};
+template <std::size_t max_size>
+constexpr Schema kLine{
+    .type = SchemaType::String, .min_size = 1, .max_size = max_size, .pattern = &kLinePattern};
+
+// --- routing ---
+
+// Quadratic in what max_size bounds.
+bool is_distinct(View list) {
+  bool distinct = true;
+  list.each([&](View value) {
+    for (View other = value.next(); other; other = other.next()) {
+      distinct = distinct && other.text() != value.text();
+    }
+  });
+  return distinct;
+}
+constexpr std::array kDistinctRules{Rule{"names a value twice", is_distinct}};
+constexpr Schema kRoutingIds{
+    .type = SchemaType::Array, .max_size = 200, .items = &kLine<255>, .rules = kDistinctRules};
+constexpr Pattern kRepositoryPattern{"^[A-Za-z0-9_-]+/[A-Za-z0-9._-]+$", format::is_repository,
+                                     "must be a repository as owner/name"};
+constexpr Schema kRepository{
+    .type = SchemaType::String, .min_size = 1, .max_size = 255, .pattern = &kRepositoryPattern};
+constexpr Schema kRepositories{
+    .type = SchemaType::Array, .max_size = 200, .items = &kRepository, .rules = kDistinctRules};
+constexpr std::array kRoutingProperties{Property{"slackChannelIds", &kRoutingIds},
+                                        Property{"githubRepositories", &kRepositories},
+                                        Property{"pagerdutyServiceIds", &kRoutingIds},
+                                        Property{"incidentioTeamIds", &kRoutingIds},
+                                        Property{"incidentioAlertSourceIds", &kRoutingIds},
+                                        Property{"coralogixTeamNames", &kRoutingIds},
+                                        Property{"services", &kRoutingIds}};
+constexpr Schema kRouting{.type = SchemaType::Object, .properties = kRoutingProperties};
+
+// --- config ---
+
+constexpr string_view kOperatorsOwn =
+    "routing, governance, agent.dedicated_service_url and ai_pipeline.team_id are the operator's; it writes "
+    "them "
+    "from spec.routing, spec.governance, spec.runtime and spec.teamNodeId";
+constexpr std::array kConfigRules{
+    Rule{kOperatorsOwn, [](View config) { return !has(config, "routing"); }, "routing"},
+    Rule{kOperatorsOwn, [](View config) { return !has(config, "governance"); }, "governance"},
+    Rule{kOperatorsOwn, [](View config) { return !has(member(config, "agent"), "dedicated_service_url"); },
+         "agent.dedicated_service_url"},
+    Rule{kOperatorsOwn, [](View config) { return !has(member(config, "ai_pipeline"), "team_id"); },
+         "ai_pipeline.team_id"},
+};
+constexpr Schema kOperatorsText{.type = SchemaType::String};
+constexpr Schema kOperatorsPart{.type = SchemaType::Object, .open = true};
+constexpr std::array kConfigAgentProperties{Property{"dedicated_service_url", &kOperatorsText}};
+constexpr Schema kConfigAgent{.type = SchemaType::Object, .properties = kConfigAgentProperties, .open = true};
+constexpr std::array kConfigPipelineProperties{Property{"team_id", &kOperatorsText}};
+constexpr Schema kConfigPipeline{
+    .type = SchemaType::Object, .properties = kConfigPipelineProperties, .open = true};
+constexpr std::array kConfigProperties{
+    Property{"routing", &kOperatorsPart}, Property{"governance", &kOperatorsPart},
+    Property{"agent", &kConfigAgent}, Property{"ai_pipeline", &kConfigPipeline}};
+constexpr Schema kConfig{
+    .type = SchemaType::Object, .properties = kConfigProperties, .open = true, .rules = kConfigRules};
+
+// --- auth, token ---
+
+constexpr std::array<string_view, 2> kAuthModes{"Token", "OIDC"};
+constexpr Schema kAuthMode{.type = SchemaType::String, .choices = kAuthModes};
+constexpr std::array kAuthProperties{Property{"mode", &kAuthMode}};
+constexpr Schema kAuth{.type = SchemaType::Object, .properties = kAuthProperties};
+
+constexpr Pattern kSubdomainPattern{
+    R"(^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$)", format::is_dns_subdomain,
+    "must consist of small letters, digits, '-' and '.', and begin and end each part with a letter or digit"};
+constexpr Schema kSubdomain{
+    .type = SchemaType::String, .min_size = 1, .max_size = 253, .pattern = &kSubdomainPattern};
+
+constexpr Pattern kDurationPattern{"^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$", format::is_duration,
+                                   "must be a duration, such as 720h, 1h30m or 90s"};
+std::chrono::seconds duration(View value) {
+  return format::parse_duration(value.text()).value_or(std::chrono::seconds{0});
+}
+constexpr Schema duration_of(std::span<const Rule> rules) {
+  return {.type = SchemaType::String,
+          .min_size = 2,
+          .max_size = 20,
+          .pattern = &kDurationPattern,
+          .rules = rules};
+}
+constexpr std::array kRotationRules{
+    Rule{"must be at least 1h", [](View value) { return duration(value) >= 1h; }}};
+constexpr Schema kRotation = duration_of(kRotationRules);
+constexpr std::array kGraceRules{
+    Rule{"must be at most 720h", [](View value) { return duration(value) <= 720h; }}};
+constexpr Schema kGrace = duration_of(kGraceRules);
+constexpr std::array kTokenRules{Rule{"must be shorter than rotationInterval (it is 24h when absent)",
+                                      [](View token) {
+                                        const View grace = member(token, "gracePeriod");
+                                        return !has(token, "rotationInterval") ||
+                                               (grace ? duration(grace) : 24h) <
+                                                   duration(token["rotationInterval"]);
+                                      },
+                                      "gracePeriod"}};
+constexpr std::array kTokenProperties{Property{"secretName", &kSubdomain},
+                                      Property{"rotationInterval", &kRotation},
+                                      Property{"gracePeriod", &kGrace}};
+constexpr Schema kToken{.type = SchemaType::Object, .properties = kTokenProperties, .rules = kTokenRules};
 
 // --- what pipeline, discovery and runtime share ---
 
@@ -123,7 +240,7 @@ constexpr Schema kResources{
 
 // --- pipeline ---
 
-constexpr std::array<string_view, 1> kSources{"Spec"};
+constexpr std::array<string_view, 2> kSources{"Spec", "ConfigService"};
 constexpr Schema kSource{.type = SchemaType::String, .choices = kSources};
 
 bool is_not_local(View value) {
@@ -141,23 +258,26 @@ constexpr std::array kTimeZoneRules{
 };
 constexpr Schema kTimeZone{.type = SchemaType::String, .max_size = 44, .rules = kTimeZoneRules};
 
+constexpr std::array<string_view, 2> kBootstraps{"Once", "Never"};
+constexpr Schema kBootstrapPolicy{.type = SchemaType::String, .choices = kBootstraps};
+
+bool is_elsewhere(View pipeline) { return member(pipeline, "source").text() == "ConfigService"; }
+constexpr std::array kPipelineRules{
+    Rule{"with source ConfigService the schedule comes from the team's configuration; leave it out",
+         [](View pipeline) { return !is_elsewhere(pipeline) || !has(pipeline, "schedule"); }, "schedule"}};
 constexpr std::array kPipelineProperties{
-    Property{"source", &kSource},   Property{"schedule", &kSchedule}, Property{"timeZone", &kTimeZone},
-    Property{"suspend", &kBoolean}, Property{"image", &kImage},       Property{"resources", &kResources}};
-constexpr Schema kPipeline{.type = SchemaType::Object, .properties = kPipelineProperties};
+    Property{"source", &kSource},      Property{"schedule", &kSchedule},
+    Property{"timeZone", &kTimeZone},  Property{"suspend", &kBoolean},
+    Property{"image", &kImage},        Property{"bootstrap", &kBootstrapPolicy},
+    Property{"resources", &kResources}};
+constexpr Schema kPipeline{
+    .type = SchemaType::Object, .properties = kPipelineProperties, .rules = kPipelineRules};
 
 // --- dependencyDiscovery ---
 
-constexpr std::array kDiscoveryRules{
-    Rule{R"(discovery that is enabled needs a schedule, such as "0 3 * * *")",
-         [](View discovery) {
-           return !discovery["enabled"].boolean().value_or(false) || has(discovery, "schedule");
-         },
-         "schedule"}};
 constexpr std::array kDiscoveryProperties{Property{"enabled", &kBoolean}, Property{"schedule", &kSchedule},
                                           Property{"image", &kImage}, Property{"resources", &kResources}};
-constexpr Schema kDiscovery{
-    .type = SchemaType::Object, .properties = kDiscoveryProperties, .rules = kDiscoveryRules};
+constexpr Schema kDiscovery{.type = SchemaType::Object, .properties = kDiscoveryProperties};
 
 // --- runtime.dedicated: env ---
 
@@ -171,13 +291,8 @@ constexpr Schema kContainerPort{
 
 constexpr Pattern kEnvNamePattern{"^[A-Za-z_][A-Za-z0-9_]*$", format::is_env_name,
                                   "must consist of letters, digits and '_', and not begin with a digit"};
-constexpr Pattern kSubdomainPattern{
-    R"(^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$)", format::is_dns_subdomain,
-    "must consist of small letters, digits, '-' and '.', and begin and end each part with a letter or digit"};
 constexpr Pattern kSecretKeyPattern{"^[-._A-Za-z0-9]+$", format::is_secret_key,
                                     "must consist of letters, digits, '-', '_' and '.'"};
-constexpr Schema kSubdomain{
-    .type = SchemaType::String, .min_size = 1, .max_size = 253, .pattern = &kSubdomainPattern};
 constexpr Schema kSecretKey{
     .type = SchemaType::String, .min_size = 1, .max_size = 253, .pattern = &kSecretKeyPattern};
 
@@ -402,7 +517,7 @@ constexpr std::array kBudgetProperties{Property{"minAvailable", &kPodCount},
                                        Property{"maxUnavailable", &kPodCount}};
 constexpr Schema kBudget{.type = SchemaType::Object, .properties = kBudgetProperties, .rules = kBudgetRules};
 
-// --- runtime, deletionPolicy, spec ---
+// --- runtime, governance, knowledgeBase, deletionPolicy, spec ---
 
 constexpr std::array<string_view, 2> kOnOff{"Enabled", "Disabled"};
 constexpr Schema kSwitch{.type = SchemaType::String, .choices = kOnOff};
@@ -427,18 +542,107 @@ constexpr Schema kMode{.type = SchemaType::String, .choices = kModes};
 constexpr std::array kRuntimeProperties{Property{"mode", &kMode}, Property{"dedicated", &kDedicated}};
 constexpr Schema kRuntime{.type = SchemaType::Object, .properties = kRuntimeProperties};
 
+constexpr std::array<string_view, 2> kWriteToolsChoices{"Disabled", "Approved"};
+constexpr Schema kWriteTools{.type = SchemaType::String, .choices = kWriteToolsChoices};
+constexpr Pattern kUrlPattern{R"(^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?(/[!-~]*)?$)",
+                              format::is_http_url,
+                              "must be a URL without a user name, such as https://audit.example.com/events"};
+constexpr Schema kUrl{.type = SchemaType::String, .max_size = 2048, .pattern = &kUrlPattern};
+constexpr std::array kAuditSinkProperties{Property{"url", &kUrl, true}, Property{"secretName", &kSubdomain}};
+constexpr Schema kAuditSink{.type = SchemaType::Object, .properties = kAuditSinkProperties};
+constexpr Schema kRegion{
+    .type = SchemaType::String, .min_size = 1, .max_size = 63, .pattern = &kLabelValuePattern};
+constexpr Schema kRegions{.type = SchemaType::Array, .min_size = 1, .max_size = 16, .items = &kRegion};
+constexpr std::array kCidrRules{Rule{
+    "must be a range of addresses with no bits set after its prefix, such as 203.0.113.0/24 or 2001:db8::/32",
+    [](View value) { return format::is_cidr(value.text()); }}};
+constexpr Schema kCidr{.type = SchemaType::String, .max_size = 43, .rules = kCidrRules};
+constexpr Schema kCidrs{.type = SchemaType::Array, .min_size = 1, .max_size = 32, .items = &kCidr};
+constexpr std::array kDataLocalityProperties{Property{"regions", &kRegions},
+                                             Property{"egressCIDRs", &kCidrs}};
+constexpr Schema kDataLocality{.type = SchemaType::Object, .properties = kDataLocalityProperties};
+bool is_approved(View governance) { return member(governance, "writeTools").text() == "Approved"; }
+constexpr std::array kGovernanceRules{
+    Rule{"writeTools Approved needs the name of who approved them",
+         [](View governance) { return !is_approved(governance) || has(governance, "approvedBy"); },
+         "approvedBy"},
+    Rule{"a name goes with writeTools Approved only",
+         [](View governance) { return is_approved(governance) || !has(governance, "approvedBy"); },
+         "approvedBy"}};
+constexpr std::array kGovernanceProperties{
+    Property{"writeTools", &kWriteTools}, Property{"approvedBy", &kLine<253>},
+    Property{"auditSink", &kAuditSink}, Property{"dataLocality", &kDataLocality}};
+constexpr Schema kGovernance{
+    .type = SchemaType::Object, .properties = kGovernanceProperties, .rules = kGovernanceRules};
+
+constexpr std::array<string_view, 2> kSeeds{"Empty", "Sources"};
+constexpr Schema kSeed{.type = SchemaType::String, .choices = kSeeds};
+constexpr Schema kKnowledgeSources{.type = SchemaType::Array, .max_size = 64, .items = &kLine<2048>};
+bool is_seeded(View knowledge) { return member(knowledge, "seed").text() == "Sources"; }
+constexpr std::array kKnowledgeRules{
+    Rule{"seed Sources needs at least one",
+         [](View knowledge) { return !is_seeded(knowledge) || knowledge["sources"].size() > 0; }, "sources"},
+    Rule{"sources go with seed Sources only",
+         [](View knowledge) { return is_seeded(knowledge) || knowledge["sources"].size() == 0; }, "sources"}};
+constexpr std::array kKnowledgeProperties{Property{"seed", &kSeed}, Property{"sources", &kKnowledgeSources}};
+constexpr Schema kKnowledgeBase{
+    .type = SchemaType::Object, .properties = kKnowledgeProperties, .rules = kKnowledgeRules};
+
 constexpr std::array<string_view, 2> kChildrenPolicies{"Delete", "Orphan"};
 constexpr Schema kChildren{.type = SchemaType::String, .choices = kChildrenPolicies};
-constexpr std::array kDeletionPolicyProperties{Property{"children", &kChildren}};
+constexpr std::array<string_view, 3> kConfigPolicies{"Withdraw", "Retain", "Clear"};
+constexpr Schema kConfigPolicy{.type = SchemaType::String, .choices = kConfigPolicies};
+constexpr std::array kDeletionPolicyProperties{Property{"children", &kChildren},
+                                               Property{"config", &kConfigPolicy}};
 constexpr Schema kDeletionPolicy{.type = SchemaType::Object, .properties = kDeletionPolicyProperties};
 
-constexpr std::array kSpecProperties{
-    Property{"orgId", &kOrgId, true}, Property{"teamNodeId", &kTeamNodeId, true},
-    Property{"pipeline", &kPipeline}, Property{"dependencyDiscovery", &kDiscovery},
-    Property{"runtime", &kRuntime},   Property{"deletionPolicy", &kDeletionPolicy},
-    Property{"suspend", &kBoolean},
+constexpr std::array kDriftRules{Rule{"must be at least 30s and at most 24h", [](View value) {
+                                        return duration(value) >= 30s && duration(value) <= 24h;
+                                      }}};
+constexpr Schema kDrift = duration_of(kDriftRules);
+
+constexpr std::array kSpecRules{
+    Rule{R"(discovery that is enabled needs a schedule, such as "0 3 * * *")",
+         [](View spec) {
+           const View discovery = member(spec, "dependencyDiscovery");
+           return !discovery["enabled"].boolean().value_or(false) || has(discovery, "schedule") ||
+                  is_elsewhere(member(spec, "pipeline"));
+         },
+         "dependencyDiscovery.schedule"},
+    Rule{"with pipeline.source ConfigService the schedule comes from the team's configuration; leave it out",
+         [](View spec) {
+           return !is_elsewhere(member(spec, "pipeline")) ||
+                  !has(member(spec, "dependencyDiscovery"), "schedule");
+         },
+         "dependencyDiscovery.schedule"},
+    Rule{"with auth.mode OIDC there is no token; leave its settings out",
+         [](View spec) {
+           if (member(member(spec, "auth"), "mode").text() != "OIDC") return true;
+           bool bare = true;
+           each_member(member(spec, "token"), [&](View) { bare = false; });
+           return bare;
+         },
+         "token"},
 };
-constexpr Schema kSpec{.type = SchemaType::Object, .properties = kSpecProperties};
+constexpr std::array kSpecProperties{
+    Property{"orgId", &kOrgId, true},
+    Property{"teamNodeId", &kTeamNodeId, true},
+    Property{"displayName", &kLine<128>},
+    Property{"parentNodeId", &kParentNodeId},
+    Property{"routing", &kRouting},
+    Property{"config", &kConfig},
+    Property{"auth", &kAuth},
+    Property{"token", &kToken},
+    Property{"pipeline", &kPipeline},
+    Property{"dependencyDiscovery", &kDiscovery},
+    Property{"runtime", &kRuntime},
+    Property{"governance", &kGovernance},
+    Property{"knowledgeBase", &kKnowledgeBase},
+    Property{"deletionPolicy", &kDeletionPolicy},
+    Property{"suspend", &kBoolean},
+    Property{"driftInterval", &kDrift},
+};
+constexpr Schema kSpec{.type = SchemaType::Object, .properties = kSpecProperties, .rules = kSpecRules};
 
 constexpr Schema kText{.type = SchemaType::String};
 constexpr Schema kAny{};

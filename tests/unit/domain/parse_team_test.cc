@@ -1,11 +1,14 @@
 #include "domain/parse_team.h"
 
+#include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include "base/time.h"
 #include "json/document.h"
 #include "support/catch.h"
 
@@ -94,6 +97,69 @@ TEST_CASE("every field is read", "[team]") {
   CHECK(spec.suspend);
 }
 
+TEST_CASE("every field of the platform is read", "[team]") {
+  const TeamSpec spec = spec_of(R"(
+    "displayName":"Checkout Squad","parentNodeId":"payments",
+    "routing":{"slackChannelIds":["C1","C2"],"githubRepositories":["acme/shop"],"pagerdutyServiceIds":[],
+      "incidentioTeamIds":["i1"],"incidentioAlertSourceIds":["a1"],"coralogixTeamNames":["acme: shop"]},
+    "config":{"agent":{"model":"m","max_turns":7},"ai_pipeline":null,"tools":{"kubectl":null,"list":[1,null]}},
+    "auth":{"mode":"Token"},"token":{"secretName":"checkout-token","rotationInterval":"720h","gracePeriod":"0s"},
+    "pipeline":{"source":"ConfigService","bootstrap":"Never"},
+    "governance":{"writeTools":"Approved","approvedBy":"ada@acme.example",
+      "auditSink":{"url":"https://audit.acme.example/events","secretName":"audit"},
+      "dataLocality":{"regions":["eu-west-1"],"egressCIDRs":["203.0.113.0/24"]}},
+    "knowledgeBase":{"seed":"Sources","sources":["https://github.com/acme/runbooks"]},
+    "deletionPolicy":{"config":"Clear"},"driftInterval":"1h30m")");
+  REQUIRE(spec.platform);
+  CHECK(*spec.platform ==
+        PlatformSpec{
+            .display_name = "Checkout Squad",
+            .parent_node_id = "payments",
+            .routing = {std::vector<std::string>{"C1", "C2"}, std::vector<std::string>{"acme/shop"},
+                        std::vector<std::string>{}, std::vector<std::string>{"i1"},
+                        std::vector<std::string>{"a1"}, std::vector<std::string>{"acme: shop"}, std::nullopt},
+            .config = nlohmann::json::parse(
+                R"({"agent":{"model":"m","max_turns":7},"tools":{"kubectl":null,"list":[1,null]}})"),
+            .token = {.secret_name = "checkout-token",
+                      .rotation_interval = std::chrono::hours{720},
+                      .grace_period = std::chrono::seconds{0}},
+            .governance = Governance{.write_tools = WriteTools::Approved,
+                                     .approved_by = "ada@acme.example",
+                                     .audit_sink_url = "https://audit.acme.example/events",
+                                     .audit_sink_secret = "audit",
+                                     .regions = {"eu-west-1"},
+                                     .egress_cidrs = {"203.0.113.0/24"}},
+            .knowledge_base = KnowledgeBase{.seed = KnowledgeSeed::Sources,
+                                            .sources = {"https://github.com/acme/runbooks"}},
+            .deletion = ConfigPolicy::Clear,
+            .drift_interval = std::chrono::minutes{90}});
+  REQUIRE(spec.pipeline);
+  CHECK(*spec.pipeline ==
+        Pipeline{.source = ScheduleSource::ConfigService, .bootstrap = BootstrapPolicy::Never});
+  CHECK(spec_of(R"("auth":{"mode":"OIDC"})").platform->auth == AuthMode::Oidc);
+  CHECK(spec_of(R"("deletionPolicy":{"config":"Retain"})").platform->deletion == ConfigPolicy::Retain);
+}
+
+TEST_CASE("a team that asks nothing of the platform has no part for it", "[team]") {
+  CHECK(spec_of("").platform == nullptr);
+  CHECK(spec_of(R"("routing":{},"config":{},"auth":{"mode":"Token"},"token":{"gracePeriod":"24h"},
+                   "deletionPolicy":{"children":"Orphan","config":"Withdraw"}, "pipeline":{"schedule":"@daily"})")
+            .platform == nullptr);
+  CHECK(spec_of(R"("governance":{})").platform->governance == Governance{});
+  CHECK(spec_of(R"("knowledgeBase":{})").platform->knowledge_base == KnowledgeBase{});
+  CHECK(spec_of(R"("routing":{"services":[]})").platform->routing.back() == std::vector<std::string>{});
+}
+
+TEST_CASE("a config that is out of bounds is named, and reads as absent", "[team]") {
+  const auto parsed = parse(with_spec(R"("displayName":"Checkout","config":{"a.b":1})"));
+  REQUIRE(parsed);
+  CHECK(describe(parsed->errors) ==
+        "spec.config: keys must have 1 to 128 characters, none of them '.' or a control character");
+  REQUIRE(parsed->team.spec.platform);
+  CHECK(parsed->team.spec.platform->config.is_null());
+  CHECK(parsed->team.spec.platform->display_name == "Checkout");
+}
+
 TEST_CASE("what is passed on is written as the API server writes it", "[team]") {
   const TeamSpec spec = spec_of(R"("runtime":{"dedicated":{
     "resources":{"requests":{"cpu":0.0,"memory":"1024Mi","example.com/a":null},"limits":{"cpu":1000,"memory":"1.5Gi"}},
@@ -116,14 +182,14 @@ TEST_CASE("a bad field is named and reads as its default, the others as they are
   const auto parsed = parse(with_spec(R"("pipeline":{"schedule":"60 * * * *","timeZone":"UTC","image":7},
     "runtime":{"mode":"dedicated","dedicated":{"replicas":99,"containerPort":9000,"env":[{"name":"A"}],
       "affinity":{"nodeAffinity":{"oops":1}},"priorityClassName":"high"}},
-    "suspend":true,"routing":{})"));
+    "suspend":true,"rooting":{})"));
   REQUIRE(parsed);
   std::vector<std::string> paths;
   for (const FieldError& error : parsed->errors) paths.push_back(error.path);
   CHECK(paths ==
         std::vector<std::string>{"spec.pipeline.schedule", "spec.pipeline.image", "spec.runtime.mode",
                                  "spec.runtime.dedicated.replicas", "spec.runtime.dedicated.env[0]",
-                                 "spec.runtime.dedicated.affinity.nodeAffinity.oops", "spec.routing"});
+                                 "spec.runtime.dedicated.affinity.nodeAffinity.oops", "spec.rooting"});
   const TeamSpec& spec = parsed->team.spec;
   REQUIRE(spec.pipeline);
   CHECK(spec.pipeline->schedule.empty());
@@ -147,7 +213,7 @@ TEST_CASE("messages say what is allowed", "[team]") {
            Row{R"("suspend":1)", "spec.suspend: must be true or false"},
            Row{R"("pipeline":[])", "spec.pipeline: must be an object"},
            Row{R"("runtime":{"mode":"x"})", "spec.runtime.mode: must be one of Shared, Dedicated"},
-           Row{R"("pipeline":{"source":"x"})", "spec.pipeline.source: must be Spec"},
+           Row{R"("pipeline":{"source":"x"})", "spec.pipeline.source: must be one of Spec, ConfigService"},
            Row{R"("runtime":{"dedicated":{"replicas":1.5}})",
                "spec.runtime.dedicated.replicas: must be a whole number"},
            Row{R"("runtime":{"dedicated":{"replicas":51}})",
@@ -176,7 +242,9 @@ TEST_CASE("metadata is read", "[team]") {
   const auto parsed =
       parse(R"({"metadata":{"name":"checkout","namespace":"teams","uid":"u1","resourceVersion":"7",
     "generation":3,"finalizers":["other","incidentfox.io/team-operator"],
-    "annotations":{"incidentfox.io/requestedAt":"2025-01-01T00:00:00Z"}},
+    "deletionTimestamp":"2025-01-01T00:00:09Z",
+    "annotations":{"incidentfox.io/requestedAt":"2025-01-01T00:00:00Z","incidentfox.io/rotate-token":"r",
+      "incidentfox.io/bootstrap":"b","incidentfox.io/paused":"true","incidentfox.io/provisioning-run":"p"}},
     "spec":{"orgId":"acme","teamNodeId":"checkout"}})",
             false);
   REQUIRE(parsed);
@@ -186,6 +254,14 @@ TEST_CASE("metadata is read", "[team]") {
   CHECK(parsed->team.meta.generation == 3);
   CHECK(parsed->team.finalizer_index == 1);
   CHECK(parsed->team.requested_at == "2025-01-01T00:00:00Z");
+  CHECK(parsed->team.rotate_token == "r");
+  CHECK(parsed->team.bootstrap == "b");
+  CHECK(parsed->team.paused);
+  CHECK(parsed->team.provisioning_run == "p");
+  CHECK(parsed->team.meta.deleting);
+  CHECK(parsed->team.deleted == parse_rfc3339("2025-01-01T00:00:09Z"));
+  CHECK(parse(with_spec(""))->team.deleted == WallTime{});
+  CHECK_FALSE(parse(with_spec(""))->team.paused);
   CHECK(parse(with_spec(""))->team.finalizer_index == -1);
 }
 
@@ -208,38 +284,6 @@ TEST_CASE("objects that are no teams are refused", "[team]") {
   CHECK(parse(R"({"apiVersion":"incidentfox.io/v1alpha1","kind":"TeamProvisioning"})").error().message ==
         "metadata.name is missing");
   CHECK(parse(R"({"metadata":{"name":"a"},"spec":{}})", false).error().code == ErrorCode::DataLoss);
-}
-
-TEST_CASE("a status reads back as it was written", "[team]") {
-  TeamStatus status;
-  status.observed_generation = 4;
-  status.conditions = {{.type = "Ready",
-                        .status = kube::ConditionStatus::True,
-                        .reason = "Reconciled",
-                        .message = "all is in place",
-                        .observed_generation = 4,
-                        .last_transition_time = "2025-01-01T00:00:00Z"}};
-  status.service_url = "http://agent-dedicated-a-b.teams.svc.cluster.local:8080";
-  status.last_handled_reconcile_at = "2025-01-01T00:00:00Z";
-  status.inventory = {{"apps/v1", "Deployment", "agent", "u1"}, {"v1", "Service", "agent", "u2"}};
-  const nlohmann::json written = status_to_json(status);
-  CHECK(written.at("inventory").at(0) ==
-        nlohmann::json::parse(
-            R"({"group":"apps","version":"v1","kind":"Deployment","name":"agent","uid":"u1"})"));
-  CHECK(written.at("inventory").at(1) ==
-        nlohmann::json::parse(R"({"version":"v1","kind":"Service","name":"agent","uid":"u2"})"));
-
-  nlohmann::json object = nlohmann::json::parse(with_spec(""));
-  object["status"] = written;
-  const auto parsed = parse(object.dump());
-  REQUIRE(parsed);
-  CHECK(parsed->team.status == status);
-}
-
-TEST_CASE("an empty status has no empty parts", "[team]") {
-  CHECK(status_to_json(TeamStatus{}) ==
-        nlohmann::json::parse(R"({"observedGeneration":-1,"conditions":[]})"));
-  CHECK(parse(with_spec(""))->team.status == TeamStatus{});
 }
 
 TEST_CASE("teams compare by content", "[team]") {

@@ -1,6 +1,7 @@
 #include "domain/schema.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <initializer_list>
 #include <regex>
@@ -72,6 +73,7 @@ const std::set<std::string> kCompared{"type",
                                       "format",
                                       "x-kubernetes-int-or-string",
                                       "x-kubernetes-list-map-keys",
+                                      "x-kubernetes-preserve-unknown-fields",
                                       "x-kubernetes-validations"};
 const std::set<std::string> kSilent{"description", "default", "x-kubernetes-list-type",
                                     "x-kubernetes-map-type"};
@@ -132,6 +134,7 @@ class Comparison {
     const nlohmann::json properties = crd.value("properties", nlohmann::json::object());
     const auto required = crd.value("required", std::vector<std::string>{});
     CHECK(ours.properties.size() == properties.size());
+    CHECK(ours.open == crd.value("x-kubernetes-preserve-unknown-fields", false));
     for (const Property& property : ours.properties) {
       const std::string name{property.name};
       INFO(name);
@@ -146,7 +149,19 @@ class Comparison {
 TEST_CASE("the schema in C++ has every keyword of the CRD", "[schema]") {
   Comparison comparison;
   comparison.compare(team_schema(), crd_schema(), "");
-  CHECK(comparison.patterns.size() == 9);
+  CHECK(comparison.patterns.size() == 13);
+}
+
+std::vector<std::string> joined(std::initializer_list<std::vector<std::string>> columns) {
+  std::vector<std::string> rows{""};
+  for (const std::vector<std::string>& column : columns) {
+    std::vector<std::string> longer;
+    for (const std::string& row : rows) {
+      for (const std::string& cell : column) longer.push_back(row + cell);
+    }
+    rows = std::move(longer);
+  }
+  return rows;
 }
 
 // Each short text over the characters that the expressions tell apart, and some long ones: the hand-written
@@ -162,10 +177,46 @@ std::vector<std::string> corpus() {
     }
     begin = end;
   }
-  for (const char* text :
-       {"topology.kubernetes.io/zone", "A.b/c", "a/b/c", "a.b.c", "a..b", "a.-b", "100%", "101%", "099%",
-        "1e99", "1e100", "1.5Gi", "12.5e-3", "1Gib", "a\n", "\na", "\xc3\xa4", "hugepages-2Mi"}) {
+  for (const char* text : {"topology.kubernetes.io/zone",
+                           "A.b/c",
+                           "a/b/c",
+                           "a.b.c",
+                           "a..b",
+                           "a.-b",
+                           "100%",
+                           "101%",
+                           "099%",
+                           "1e99",
+                           "1e100",
+                           "1.5Gi",
+                           "12.5e-3",
+                           "1Gib",
+                           "a\n",
+                           "\na",
+                           "\xc3\xa4",
+                           "hugepages-2Mi",
+                           "a b",
+                           "a\tb",
+                           "a\x7f",
+                           " a",
+                           "\xc3\xa4 \xc3\xb6",
+                           "owner/name.js",
+                           "owner/",
+                           "/name",
+                           "o.w/n",
+                           "o-w_n/-"}) {
     all.emplace_back(text);
+  }
+  all.push_back("a" + std::string(1, '\0'));
+  all.push_back("a" + std::string(1, '\0') + "a");
+  for (const auto& more : {joined({{"", "1h", "99999h", "100000h", "h"},
+                                   {"", "30m", "m", "1h"},
+                                   {"", "0s", "999999s", "1000000s"}}),
+                           joined({{"http://", "https://", "ftp://", "http:/", "HTTP://", ""},
+                                   {"", "a", "a.b-C", "[::1]", "[]", "user@a", "a_b"},
+                                   {"", ":1", ":", ":123456"},
+                                   {"", "/", "/a?b#c:d@e", "/a b", "/\x7f", "?a"}})}) {
+    all.insert(all.end(), more.begin(), more.end());
   }
   for (const std::size_t size : {62U, 63U, 64U}) {
     all.emplace_back(size, 'a');
@@ -206,18 +257,6 @@ void check_agreement(const std::string& expression, const std::vector<std::strin
   CHECK(accepted < texts.size());
 }
 
-std::vector<std::string> joined(std::initializer_list<std::vector<std::string>> columns) {
-  std::vector<std::string> rows{""};
-  for (const std::vector<std::string>& column : columns) {
-    std::vector<std::string> longer;
-    for (const std::string& row : rows) {
-      for (const std::string& cell : column) longer.push_back(row + cell);
-    }
-    rows = std::move(longer);
-  }
-  return rows;
-}
-
 TEST_CASE("image references are those of the CRD", "[schema]") {
   const std::string digest(64, 'a');
   const auto texts = joined(
@@ -249,6 +288,34 @@ TEST_CASE("resource names, time zones and whole numbers are those of the CRD", "
   check_agreement("[A-Za-z][A-Za-z0-9_+-]{0,13}(/[A-Za-z][A-Za-z0-9_+-]{0,13}){0,2}", texts,
                   format::is_time_zone_name);
   check_agreement("-?[0-9]{1,18}", texts, format::is_whole_number);
+}
+
+TEST_CASE("durations are read", "[schema]") {
+  using std::chrono::seconds;
+  CHECK(format::parse_duration("720h") == seconds{720 * 3600});
+  CHECK(format::parse_duration("1h30m5s") == seconds{5405});
+  CHECK(format::parse_duration("90s") == seconds{90});
+  CHECK(format::parse_duration("0s") == seconds{0});
+  for (const char* text : {"1", "h", "1s1m", "1h1h", "-1h", "1.5h", "100ms", " 1h", "1h ", "100000h"}) {
+    CAPTURE(text);
+    CHECK_FALSE(format::parse_duration(text));
+  }
+}
+
+// The API server reads them with Go's net/netip; tests/crd/samples has the same ones.
+TEST_CASE("ranges of addresses are recognised", "[schema]") {
+  for (const char* text : {"10.0.0.0/8", "0.0.0.0/0", "203.0.113.7/32", "2001:db8::/32", "::/0",
+                           "2001:db8::1/128", "192.0.2.128/25"}) {
+    CAPTURE(text);
+    CHECK(format::is_cidr(text));
+  }
+  for (const char* text :
+       {"", "/", "10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0/-1", "10.0.0.1/8",
+        "10.0.0/8", "010.0.0.0/8", "10.0.0.0/8 ", "2001:db8::/129", "2001:db8::1/32", "::ffff:10.0.0.0/104",
+        "fe80::%eth0/64", "192.0.2.128/24", "a/8"}) {
+    CAPTURE(text);
+    CHECK_FALSE(format::is_cidr(text));
+  }
 }
 
 TEST_CASE("fields of a schedule are those of the CRD", "[schema]") {

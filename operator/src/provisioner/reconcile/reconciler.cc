@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/time.h"
+#include "domain/team_status.h"
 #include "json/parse.h"
 #include "provisioner/desired/metadata.h"
 #include "provisioner/reconcile/status.h"
