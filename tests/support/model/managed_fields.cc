@@ -107,16 +107,16 @@ Json::iterator find_element(Json& list, const std::string& step, const std::vect
 }
 
 Json overlay_at(const Json& live, const Json& applied, const FieldPath& path) {
-  if (applied.is_object() && live.is_object() && !is_atomic_object(path)) {
-    Json result = live;
+  if (applied.is_object() && !is_atomic_object(path)) {
+    Json result = live.is_object() ? live : Json::object();
     for (const auto& [name, member] : applied.items()) {
-      const auto old = live.find(name);
-      result[name] = overlay_at(old == live.end() ? Json{} : *old, member, below(path, "f:" + name));
+      const auto old = result.find(name);
+      result[name] = overlay_at(old == result.end() ? Json{} : *old, member, below(path, "f:" + name));
     }
     return result;
   }
-  if (!applied.is_array() || !live.is_array()) return applied;
-  Json result = live;
+  if (!applied.is_array()) return applied;
+  Json result = live.is_array() ? live : Json::array();
   if (is_set(path)) {
     for (const Json& element : applied) {
       if (std::find(result.begin(), result.end(), element) == result.end()) result.push_back(element);
@@ -128,11 +128,9 @@ Json overlay_at(const Json& live, const Json& applied, const FieldPath& path) {
   for (const Json& element : applied) {
     const std::string step = key_step(element, *keys);
     const auto old = find_element(result, step, *keys);
-    if (old == result.end()) {
-      result.push_back(element);
-    } else {
-      *old = overlay_at(*old, element, below(path, step));
-    }
+    Json& place = old == result.end() ? result.emplace_back() : *old;
+    place = overlay_at(place, element, below(path, step));
+    if (!is_atomic_object(below(path, step))) place.update(Json::parse(step.substr(2)));  // with its defaults
   }
   return result;
 }
@@ -290,7 +288,7 @@ Result<Json> apply_fields(const Json& live, const Json& configuration, const App
   Json& metadata = applied["metadata"];
   for (const std::string_view key : kServersMetadata) metadata.erase(std::string{key});
   const FieldSet named = fields_of(applied);
-  Json result = live.is_null() ? applied : overlay(live, applied);
+  Json result = overlay(live, applied);
 
   FieldSet before;
   FieldSet others;
