@@ -69,11 +69,11 @@ bool is_distinct(View list) {
 }
 constexpr std::array kDistinctRules{Rule{"names a value twice", is_distinct}};
 constexpr Schema kRoutingIds{
-    .type = SchemaType::Array, .max_size = 200, .items = &kLine<255>, .rules = kDistinctRules};
+    .type = SchemaType::Array, .max_size = 200, .items = &kLine<200>, .rules = kDistinctRules};
 constexpr Pattern kRepositoryPattern{"^[A-Za-z0-9_-]+/[A-Za-z0-9._-]+$", format::is_repository,
                                      "must be a repository as owner/name"};
 constexpr Schema kRepository{
-    .type = SchemaType::String, .min_size = 1, .max_size = 255, .pattern = &kRepositoryPattern};
+    .type = SchemaType::String, .min_size = 1, .max_size = 200, .pattern = &kRepositoryPattern};
 constexpr Schema kRepositories{
     .type = SchemaType::Array, .max_size = 200, .items = &kRepository, .rules = kDistinctRules};
 constexpr std::array kRoutingProperties{Property{"slackChannelIds", &kRoutingIds},
