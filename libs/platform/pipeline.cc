@@ -40,7 +40,7 @@ Result<json> PipelineClient::call(const Context& ctx,
                                   const std::string& key) const {
   auto token = token_.token(ctx);
   if (!token) return std::move(token).error().wrap(std::string{kName} + ": token");
-  request.headers.set("Authorization", "Bearer " + std::string{token->reveal()});
+  if (!token->empty()) request.headers.set("Authorization", "Bearer " + std::string{token->reveal()});
   request.headers.set("Idempotency-Key", key);
   auto answer = remote.call(ctx, request);
   if (!answer && answer.error().code == ErrorCode::Unauthenticated) {
