@@ -62,7 +62,7 @@ struct Dispatcher::Run {
 };
 
 Dispatcher::Dispatcher(Settings settings,
-                       MakeClient make_client,
+                       AgentClients::Make make_client,
                        Inbox& inbox,
                        Directory& directory,
                        const GitHubComments* github,
@@ -74,7 +74,6 @@ Dispatcher::Dispatcher(Settings settings,
                        metrics::Registry& registry,
                        log::Logger log)
     : settings_(std::move(settings)),
-      make_client_(std::move(make_client)),
       inbox_(inbox),
       directory_(directory),
       github_(github),
@@ -88,7 +87,8 @@ Dispatcher::Dispatcher(Settings settings,
       in_flight_gauge_(
           registry.gauge("webhook_gateway_runs_in_flight", "Runs whose agent has not answered yet.")),
       open_breakers_(registry.gauge("webhook_gateway_breakers_open",
-                                    "Agents that get no runs because they refused them.")) {
+                                    "Agents that get no runs because they refused them.")),
+      clients_(std::move(make_client)) {
   for (const auto& [source, name] : kSourceNames) {
     const metrics::Labels labels{{"source", std::string{name}}};
     by_source_.push_back({&registry.histogram("webhook_gateway_accepted_to_started_seconds",
@@ -101,13 +101,6 @@ Dispatcher::Dispatcher(Settings settings,
                                          {{"source", std::string{name}}, {"outcome", std::string{outcome}}}));
     }
   }
-}
-
-Dispatcher::~Dispatcher() {
-  // Outside the lock: a client waits for its exchanges, whose ends take it.
-  std::map<std::string, std::shared_ptr<http::HttpClient>> clients;
-  const MutexLock lock{m_};
-  clients.swap(clients_);
 }
 
 Result<bool> Dispatcher::step(const Context& ctx) {
@@ -169,7 +162,7 @@ void Dispatcher::dispatch(const Context& ctx, TeamClaim claim) {
     log_.warn("a team's dedicated URL is not used",
               {{"org", team.org_id}, {"team", team.team_node_id}, {"reason", base.reason}});
   }
-  const auto client = client_of(base.url);
+  const auto client = clients_.of(base.url);
   if (!client) {
     log_.error("no client for an agent", {{"agent", authority(base.url)}, {"error", client.error()}});
     postpone(claim.events, "agent_unusable", {}, true);
@@ -382,19 +375,6 @@ void Dispatcher::postpone(const std::vector<ClaimedEvent>& events,
     notifier_.gave_up(std::move(notice));
   }
   settler_.settle(std::move(settlements));
-}
-
-Result<std::shared_ptr<http::HttpClient>> Dispatcher::client_of(const std::string& base_url) {
-  const MutexLock lock{m_};
-  auto& client = clients_[base_url];
-  if (client) return client;
-  auto made = make_client_(base_url);
-  if (!made) {
-    clients_.erase(base_url);
-    return std::move(made).error();
-  }
-  client = *std::move(made);
-  return client;
 }
 
 void Dispatcher::report(const std::string& agent, const Outcome& outcome) {

@@ -18,9 +18,9 @@
 #include "gateway/dispatch/notifier.h"
 #include "gateway/dispatch/settler.h"
 #include "gateway/inbox/inbox.h"
+#include "gateway/platform/agent_clients.h"
 #include "gateway/platform/agent_request.h"
 #include "gateway/platform/base_url.h"
-#include "platform/breaker.h"
 #include "gateway/platform/directory.h"
 #include "gateway/platform/github_comments.h"
 #include "gateway/platform/outcome.h"
@@ -28,6 +28,7 @@
 #include "http/client.h"
 #include "log/log.h"
 #include "metrics/metrics.h"
+#include "platform/breaker.h"
 
 namespace tp::gateway {
 
@@ -43,12 +44,10 @@ class Dispatcher {
     AgentUrls urls{};
     crypto::Secret slack_token{};  // for answers of the agent in Slack, where a team has none of its own
   };
-  // Makes a client for one agent; its connections must be fresh, so that nothing is sent twice.
-  using MakeClient = std::function<Result<std::unique_ptr<http::HttpClient>>(const std::string& base_url)>;
 
   // All references must outlive it. `github` may be null: then mentions go without the comments around them.
   Dispatcher(Settings settings,
-             MakeClient make_client,
+             AgentClients::Make make_client,
              Inbox& inbox,
              Directory& directory,
              const GitHubComments* github,
@@ -60,7 +59,7 @@ class Dispatcher {
              metrics::Registry& registry,
              log::Logger log);
   // Cuts the runs in flight.
-  ~Dispatcher();
+  ~Dispatcher() = default;
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
 
@@ -80,8 +79,6 @@ class Dispatcher {
   };
 
   void dispatch(const Context& ctx, TeamClaim claim);
-  [[nodiscard]] Result<std::shared_ptr<http::HttpClient>> client_of(const std::string& base_url)
-      TP_EXCLUDES(m_);
   // What is needed to start it; nothing when the claim has ended already.
   [[nodiscard]] std::shared_ptr<Run> prepare(const Context& ctx,
                                              const TeamRef& team,
@@ -101,7 +98,6 @@ class Dispatcher {
   void judge_probes() TP_REQUIRES(m_);
 
   const Settings settings_;
-  const MakeClient make_client_;
   Inbox& inbox_;
   Directory& directory_;
   const GitHubComments* github_;
@@ -121,7 +117,7 @@ class Dispatcher {
   std::size_t in_flight_ TP_GUARDED_BY(m_) = 0;
   platform::Breakers breakers_ TP_GUARDED_BY(m_);
   std::map<std::string, SteadyTime> probes_ TP_GUARDED_BY(m_);  // by agent: when its probe was sent
-  std::map<std::string, std::shared_ptr<http::HttpClient>> clients_ TP_GUARDED_BY(m_);
+  AgentClients clients_;                                        // last: the ends of their exchanges come here
 };
 
 }  // namespace tp::gateway
