@@ -174,15 +174,15 @@ def test_each_role_holds_what_it_needs_and_nothing_else(cluster, tmp_path):
     assert secrets(pods["worker"]) == {
         ("worker-login", "DATABASE_URL"), ("incidentfox-config-service", "ADMIN_TOKEN"), ("incidentfox-slack", "bot_token")}
     # The owner's login makes the tables, in an init container, and is not the running program's.
-    assert secrets(pods["admin"]) == {("worker-login", "DATABASE_URL"), ("incidentfox-database-url", "DATABASE_URL")}
-    assert secrets({"spec": {"template": {"spec": pods["admin"]["spec"]["template"]["spec"] | {"initContainers": []}}}}) == {
-        ("worker-login", "DATABASE_URL")}
+    own = {("worker-login", "DATABASE_URL"), ("incidentfox-config-service", "ADMIN_TOKEN")}
+    assert secrets(pods["admin"]) == own | {("incidentfox-database-url", "DATABASE_URL")}
+    assert secrets({"spec": {"template": {"spec": pods["admin"]["spec"]["template"]["spec"] | {"initContainers": []}}}}) == own
     assert "initContainers" not in pods["webhooks"]["spec"]["template"]["spec"] | pods["worker"]["spec"]["template"]["spec"]
     assert {role: set(variables(container(pods[role]))) for role in ROLES} == {
         "webhooks": {"DATABASE_URL", "SLACK_SIGNING_SECRET_FILE", "GITHUB_WEBHOOK_SECRET_FILE", "PAGERDUTY_WEBHOOK_SECRET_FILE",
                      "INCIDENTIO_WEBHOOK_SECRET_FILE"},
         "worker": {"DATABASE_URL", "CONFIG_SERVICE_URL", "AGENT_API_URL", "ORCHESTRATOR_INTERNAL_ADMIN_TOKEN", "SLACK_BOT_TOKEN"},
-        "admin": {"DATABASE_URL", "CONFIG_SERVICE_URL"}}
+        "admin": {"DATABASE_URL", "CONFIG_SERVICE_URL", "AGENT_API_URL", "ORCHESTRATOR_INTERNAL_ADMIN_TOKEN"}}
 
 
 @pytest.mark.parametrize("topology", ["split", "combined"])

@@ -75,8 +75,10 @@ class GatewayProcess(Process):
         self.env = {"DATABASE_URL": database.as_role(database_role) if database_role else database.url}
         if "webhooks" in self.roles:
             self.env |= ENVIRONMENT
+        if "worker" in self.roles or "admin" in self.roles:
+            self.env |= {"ORCHESTRATOR_INTERNAL_ADMIN_TOKEN": ADMIN_TOKEN}
         if "worker" in self.roles:
-            self.env |= {"ORCHESTRATOR_INTERNAL_ADMIN_TOKEN": ADMIN_TOKEN, "SLACK_BOT_TOKEN": SLACK_TOKEN}
+            self.env |= {"SLACK_BOT_TOKEN": SLACK_TOKEN}
         self.env = {k: v for k, v in (self.env | (env or {})).items() if v is not None}
 
     def start(self, wait=True, **flags):

@@ -15,6 +15,13 @@ using Json = nlohmann::json;
 constexpr std::size_t kInputBytes = 1000;
 constexpr std::size_t kMostProblems = 20;
 
+// Of UTF-8, which the parser has made sure of.
+std::size_t length_of(const std::string& text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;  // no continuation
+  }));
+}
+
 std::string characters(std::size_t n) { return std::to_string(n) + (n == 1 ? " character" : " characters"); }
 
 Json in_body(const std::string& name) { return Json::array({"body", name}); }
@@ -53,10 +60,10 @@ std::optional<std::string> Fields::as_text(const Json& value, const Json& locati
   const auto* const text = value.get_ptr<const std::string*>();
   if (text == nullptr) {
     problem("string_type", location, "Input should be a valid string", value);
-  } else if (text->size() < length.min) {
+  } else if (length_of(*text) < length.min) {
     problem("string_too_short", location, "String should have at least " + characters(length.min), value,
             {{"min_length", length.min}});
-  } else if (text->size() > length.max) {
+  } else if (length_of(*text) > length.max) {
     problem("string_too_long", location, "String should have at most " + characters(length.max), value,
             {{"max_length", length.max}});
   } else if (text->find('\0') != std::string::npos) {

@@ -19,7 +19,7 @@ namespace tp::gateway {
 // says all of it at once, in the form of the former service: 422 with
 // {"detail": [{"type", "loc", "msg", "input", "ctx"?}]}.
 //
-// Texts are UTF-8, have no NUL, and are measured in bytes. A field that is wrong reads as its default.
+// Texts have no NUL and are measured in characters. A field that is wrong reads as its default.
 class Fields {
  public:
   // An empty body is one without fields.

@@ -12,7 +12,6 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr seconds kDeadline{20};  // of a handler
 constexpr seconds kAuditDeadline{10};
 constexpr std::size_t kLateAnswers = 10'000;
 constexpr int kForbidden = 403;
@@ -89,7 +88,7 @@ void AdminFrame::serve(const std::shared_ptr<const AdminRoute>& route,
                        http::Responder respond) {
   auto call = std::make_shared<AdminCall>();
   call->request = std::move(request);
-  call->ctx = Context{}.child(clock_, kDeadline);
+  call->ctx = Context{}.child(clock_, route->handle_within);
   call->ctx.id = request_id(call->request.headers);
   call->target = path_of(call->request.target);
   const auto exchange = std::make_shared<Exchange>(Exchange{route, call, clock_.now(), std::move(respond)});

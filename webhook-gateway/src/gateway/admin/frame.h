@@ -61,6 +61,7 @@ struct AdminRoute {
   Operation operation;
   std::function<Result<http::Response>(AdminCall&)> handle{};
   std::function<void(const std::shared_ptr<AdminCall>&, AdminReply)> handle_later{};
+  std::chrono::milliseconds handle_within{std::chrono::seconds{20}};  // the deadline of `call.ctx`
   std::chrono::milliseconds answer_within{std::chrono::seconds{60}};  // the connection is cut then
 };
 

@@ -13,11 +13,14 @@
 #include "base/mutex.h"
 #include "base/random.h"
 #include "base/thread_name.h"
+#include "gateway/admin/agent_runs.h"
+#include "gateway/admin/audit.h"
 #include "gateway/admin/auth.h"
 #include "gateway/admin/controls.h"
 #include "gateway/admin/events.h"
 #include "gateway/admin/frame.h"
 #include "gateway/admin/openapi.h"
+#include "gateway/admin/pipeline.h"
 #include "gateway/dispatch/worker.h"
 #include "gateway/inbox/event_id.h"
 #include "gateway/inbox/migrate.h"
@@ -27,7 +30,9 @@
 #include "http_beast/server.h"
 #include "http_cpprest/client.h"
 #include "http_cpprest/endpoint.h"
+#include "kube/client/token_source.h"
 #include "metrics/metrics.h"
+#include "platform/pipeline.h"
 #include "postgres/pool.h"
 
 namespace tp::gateway {
@@ -40,6 +45,8 @@ using std::chrono::seconds;
 constexpr seconds kServerDrain{30};
 constexpr seconds kSecretsEvery{10};
 constexpr std::size_t kWorkerConnections = 12;  // to the database
+// A handler of the admin API waits for the database and for the platform's services.
+constexpr std::size_t kAdminHandlers = 16;
 
 // A token that stays for the life of the process.
 class FixedToken final : public http::TokenSource {
@@ -69,6 +76,11 @@ struct Base {
     client_options.tls.system_roots = true;
     client_options.log = log.named("http");
     return http::create_client(std::move(client_options), clock);
+  }
+
+  // For runs: nothing is ever sent twice.
+  [[nodiscard]] Result<std::unique_ptr<http::HttpClient>> agent_client(const std::string& url) const {
+    return client({.base_url = url, .max_response_bytes = std::size_t{1} << 20U, .fresh_connection = true});
   }
 
   const ServeOptions& options;
@@ -142,6 +154,9 @@ struct Platform {
     config_client = *std::move(client);
     service.emplace(*config_client, admin_token, base.clock);
     directory.emplace(*service, base.clock);
+    // A wrong address is to be told at start and not by the first event.
+    if (const auto agent = http::parse_origin(base.options.agent_url); !agent)
+      return Error{agent.error()}.wrap("--agent-url");
     return ok();
   }
 
@@ -175,12 +190,9 @@ class WorkerRole {
                              .agent = options.agent,
                              .urls = {options.agent_url, options.agent_hosts},
                              .slack_token = base_.credentials.slack_token},
-        [this](const std::string& url) {
-          return base_.client(
-              {.base_url = url, .max_response_bytes = std::size_t{1} << 20U, .fresh_connection = true});
-        },
-        inbox_, *platform_.directory, &*github_, *notifier_, *settler_, base_.config.policy, base_.clock,
-        base_.rng, base_.registry, base_.log.named("dispatch"));
+        [this](const std::string& url) { return base_.agent_client(url); }, inbox_, *platform_.directory,
+        &*github_, *notifier_, *settler_, base_.config.policy, base_.clock, base_.rng, base_.registry,
+        base_.log.named("dispatch"));
     router_.emplace(
         Router::Settings{.retry_for = std::chrono::ceil<seconds>(options.retry_for),
                          .slack_retry_for = std::chrono::ceil<seconds>(options.slack_retry_for)},
@@ -223,9 +235,6 @@ class WorkerRole {
       origins.emplace_back(origin, response_clients_.back().get());
     }
     responses_.emplace(origins, base_.clock);
-    // A wrong address is to be told at start and not by the first event.
-    if (const auto agent = http::parse_origin(options.agent_url); !agent)
-      return Error{agent.error()}.wrap("--agent-url");
     return ok();
   }
 
@@ -254,17 +263,47 @@ class WorkerRole {
 class AdminRole {
  public:
   AdminRole(Base& base, Platform& platform, postgres::Pool& pool)
-      : auth_([&platform](const Context& ctx,
+      : base_(base),
+        pool_(pool),
+        auth_([&platform](const Context& ctx,
                           const crypto::Secret& token) { return platform.service->auth_me(ctx, token); },
-              {.cache = base.options.admin_cache, .require_star = base.options.require_admin_star},
+              {.cache = base.options.admin_cache,
+               .require_star = base.options.require_admin_star,
+               .required = base.options.required_permissions},
               base.clock),
         frame_(auth_, pool, base.clock, base.rng, base.log.named("admin")),
         events_(pool),
-        controls_(pool, base.clock) {}
+        controls_(pool, base.clock),
+        agent_runs_(
+            {.agent = base.options.agent, .urls = {base.options.agent_url, base.options.agent_hosts}},
+            [&base](const std::string& url) { return base.agent_client(url); },
+            *platform.directory,
+            *platform.service,
+            pool,
+            base.clock,
+            base.rng,
+            base.log.named("agent-runs")) {}
+
+  Status start() {
+    const ServeOptions& options = base_.options;
+    if (options.ai_pipeline_url.empty()) return ok();
+    auto client = base_.client({.base_url = options.ai_pipeline_url});
+    if (!client) return std::move(client).error().wrap("--ai-pipeline-url");
+    pipeline_client_ = *std::move(client);
+    if (options.ai_pipeline_token_file.empty()) {
+      pipeline_token_ = std::make_unique<FixedToken>(crypto::Secret{});
+    } else {
+      pipeline_token_ = std::make_unique<kube::FileTokenSource>(options.ai_pipeline_token_file, base_.clock,
+                                                                base_.log.named("ai-pipeline"));
+    }
+    pipeline_.emplace(*pipeline_client_, *pipeline_token_, base_.clock);
+    return ok();
+  }
 
   [[nodiscard]] http::Routes routes() {
     AdminRoutes routes;
-    for (const AdminRoutes& part : {events_.routes(), controls_.routes()})
+    for (const AdminRoutes& part : {events_.routes(), controls_.routes(), audit_routes(pool_),
+                                    agent_runs_.routes(), pipeline_routes(pipeline_ ? &*pipeline_ : nullptr)})
       routes.insert(routes.end(), part.begin(), part.end());
     http::Routes served = frame_.routes(routes);
     served.push_back(openapi_route(routes));
@@ -272,10 +311,16 @@ class AdminRole {
   }
 
  private:
+  Base& base_;
+  postgres::Pool& pool_;
   AdminAuth auth_;
   AdminFrame frame_;
   EventsApi events_;
   ControlsApi controls_;
+  AgentRunsApi agent_runs_;
+  std::unique_ptr<http::HttpClient> pipeline_client_;
+  std::unique_ptr<http::TokenSource> pipeline_token_;
+  std::optional<platform::PipelineClient> pipeline_;
 };
 
 // Everything that runs, in the order of its start; destruction is the opposite.
@@ -315,6 +360,7 @@ class App {
     }
     if (options.has_role("admin")) {
       admin_.emplace(base_, platform_, pool_);
+      TP_TRY(admin_->start());
       admin_routes = admin_->routes();
     }
     TP_TRY(listen(std::move(webhook_routes), std::move(admin_routes)));
@@ -413,7 +459,8 @@ class App {
                         "webhooks"));
     }
     if (!admin_routes.empty())
-      TP_TRY(add_server(public_servers_, options.admin_bind_address, std::move(admin_routes), {}, "admin"));
+      TP_TRY(add_server(public_servers_, options.admin_bind_address, std::move(admin_routes),
+                        {.handlers = kAdminHandlers}, "admin"));
     return ok();
   }
 

@@ -128,6 +128,15 @@ void add_platform(options::Table& table, ServeOptions& o) {
                     "\".example.com\" "
                     "allows all below it.",
             .value = options::list(o.agent_hosts)})
+      .add({.flag = "ai-pipeline-url",
+            .env = "AI_PIPELINE_API_URL",
+            .help = "The AI pipeline, which the admin role can start; without it that route answers 503.",
+            .value = options::text(o.ai_pipeline_url)})
+      .add({.flag = "ai-pipeline-token-file",
+            .env = "AI_PIPELINE_TOKEN_FILE",
+            .metavar = "FILE",
+            .help = "The bearer token for the AI pipeline; it is read again when it changes.",
+            .value = options::text(o.ai_pipeline_token_file)})
       .add({.flag = "slack-api-url",
             .env = "SLACK_API_URL",
             .default_value = "https://slack.com/api",
@@ -233,6 +242,18 @@ void add_admin(options::Table& table, ServeOptions& o) {
             .metavar = "0|1",
             .help = "1: only principals with admin:* are let in. 0: the permission of each route is enough.",
             .value = options::integer([&o](std::int64_t n) { o.require_admin_star = n == 1; }, 0, 1)});
+  const auto row = [&](Permission permission, const std::string& flag, const std::string& env) {
+    const std::string name{rule_of(permission).name};
+    table.add({.flag = "required-permission-" + flag,
+               .env = "ORCHESTRATOR_REQUIRED_PERMISSION_" + env,
+               .default_value = name,
+               .metavar = "NAME",
+               .help = "Asked for in place of " + name + "; a blank asks for nothing but an administrator.",
+               .value = options::text(o.required_permissions[permission])});
+  };
+  row(Permission::ProvisionTeam, "provision-team", "PROVISION_TEAM");
+  row(Permission::ProvisionRead, "provision-read", "PROVISION_READ");
+  row(Permission::AgentRun, "agent-run", "AGENT_RUN");
 }
 
 // NAME, or the content of the file that NAME_FILE names, without the line's end.
@@ -325,12 +346,10 @@ Result<Credentials> credentials(const ServeOptions& options, const options::EnvL
   const bool worker = options.has_role("worker");
   if (worker || options.has_role("admin")) {
     if (options.config_service_url.empty()) miss("--config-service-url (or CONFIG_SERVICE_URL) is not set");
-  }
-  if (worker) {
     if (options.agent_url.empty()) miss("--agent-url (or AGENT_API_URL) is not set");
     read("ORCHESTRATOR_INTERNAL_ADMIN_TOKEN", found.config_service_token, true);
-    read("SLACK_BOT_TOKEN", found.slack_token, false);
   }
+  if (worker) read("SLACK_BOT_TOKEN", found.slack_token, false);
   if (!problems.empty()) return Error{ErrorCode::InvalidArgument, problems};
   return found;
 }

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "crypto/secret.h"
+#include "gateway/admin/permissions.h"
 #include "gateway/inbox/allowance.h"
 #include "gateway/platform/agent_request.h"
 #include "log/log.h"
@@ -39,6 +40,8 @@ struct ServeOptions {
   std::string config_service_url;
   std::string agent_url;
   std::vector<std::string> agent_hosts;
+  std::string ai_pipeline_url;
+  std::string ai_pipeline_token_file;
   std::string slack_api_url;
   std::string github_api_url;
   std::string github_bot_login;
@@ -58,6 +61,7 @@ struct ServeOptions {
   // Admin
   std::chrono::milliseconds admin_cache{};
   bool require_admin_star = true;
+  std::map<Permission, std::string> required_permissions;
 
   [[nodiscard]] bool has_role(std::string_view role) const;
 };

@@ -82,6 +82,19 @@ Status Controls::put(const Context& ctx, const Control& control) const {
                             params.add(control.paused).add(control.runs_per_hour).add(control.changed_by)));
 }
 
+Result<std::optional<RuntimeRecord>> TeamRuntimes::find(const Context& ctx,
+                                                        const std::string& org_id,
+                                                        const std::string& team_node_id) const {
+  TP_ASSIGN_OR_RETURN(
+      const Rows rows,
+      pool_.execute(ctx,
+                    "SELECT service_url, ready FROM orchestrator.team_runtimes WHERE org_id = $1 "
+                    "AND team_node_id = $2",
+                    Params{}.add(org_id).add(team_node_id)));
+  if (rows.empty()) return std::optional<RuntimeRecord>{};
+  return std::optional{RuntimeRecord{org_id, team_node_id, std::string{rows.text(0, 0)}, rows.boolean(0, 1)}};
+}
+
 Status TeamRuntimes::put(const Context& ctx, const RuntimeRecord& runtime) const {
   return done(pool_.execute(
       ctx,

@@ -51,6 +51,9 @@ class TeamRuntimes {
  public:
   explicit TeamRuntimes(postgres::Pool& pool) : pool_(pool) {}
 
+  [[nodiscard]] Result<std::optional<RuntimeRecord>> find(const Context& ctx,
+                                                          const std::string& org_id,
+                                                          const std::string& team_node_id) const;
   [[nodiscard]] Status put(const Context& ctx, const RuntimeRecord& runtime) const;
   [[nodiscard]] Status remove(const Context& ctx,
                               const std::string& org_id,

@@ -182,9 +182,12 @@ Status ConfigService::end_run(const Context& ctx, const std::string& run_id, con
   TP_ASSIGN_OR_RETURN(const std::string run, path_segment(run_id));
   // Whole: what a PATCH omits, the service sets to null. The duration is required, and not used.
   const auto text_or_null = [](const std::string& text) { return text.empty() ? json{} : json(text); };
+  // The service takes nothing but an object as output.
+  const bool as_it_is = end.output.is_object() || end.output.is_null();
   const json body{{"status", end.success ? "completed" : "failed"},
                   {"duration_seconds", std::chrono::duration<double>{end.duration}.count()},
                   {"output_summary", text_or_null(end.summary)},
+                  {"output_json", as_it_is ? end.output : json{{"output", end.output}}},
                   {"error_message", text_or_null(end.error)}};
   TP_TRY(internal(ctx, json_request(http::Method::Patch, "/api/v1/internal/agent-runs/" + run, body)));
   return ok();

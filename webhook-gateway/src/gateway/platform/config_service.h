@@ -14,10 +14,10 @@
 #include "base/result.h"
 #include "crypto/secret.h"
 #include "gateway/event/interpretation.h"
-#include "platform/remote.h"
 #include "gateway/platform/team.h"
 #include "http/client.h"
 #include "http/token_source.h"
+#include "platform/remote.h"
 
 namespace tp::gateway {
 
@@ -54,6 +54,7 @@ struct RunEnd {
   std::chrono::milliseconds duration{0};
   std::string summary{};
   std::string error{};
+  nlohmann::json output{};  // null: none
 };
 
 // The platform's Config Service: teams, routing, configuration, tokens, and the record of runs. Each call is
