@@ -13,6 +13,7 @@ namespace {
 constexpr std::string_view kPipelinePrefix = "ai-pipeline-";
 constexpr std::string_view kDiscoveryPrefix = "dep-discovery-";
 constexpr std::string_view kAgentPrefix = "agent-dedicated-";
+constexpr std::string_view kTokenPrefix = "team-token-";
 constexpr std::string_view kResourcePrefix = "team-";
 constexpr std::string_view kHashMark = "--";
 
@@ -137,6 +138,7 @@ TeamNames names_for(std::string_view org_id, std::string_view team_node_id) {
   names.pipeline = namer.name(kPipelinePrefix, kMaxCronJobName);
   names.discovery = namer.name(kDiscoveryPrefix, kMaxCronJobName);
   names.agent = namer.name(kAgentPrefix, kMaxServiceName);
+  names.token = namer.name(kTokenPrefix, kMaxServiceName);
   return names;
 }
 

@@ -132,4 +132,11 @@ bool ranges_run_forwards(std::string_view schedule) {
   return true;
 }
 
+bool is_valid(std::string_view schedule) {
+  for (const Field field : {Field::Minute, Field::Hour, Field::DayOfMonth, Field::Month, Field::DayOfWeek}) {
+    if (!is_right(schedule, field)) return false;
+  }
+  return names_no_time_zone(schedule) && has_right_shape(schedule) && ranges_run_forwards(schedule);
+}
+
 }  // namespace tp::domain::schedule

@@ -17,4 +17,7 @@ enum class Field : std::size_t { Minute, Hour, DayOfMonth, Month, DayOfWeek };
 
 [[nodiscard]] bool ranges_run_forwards(std::string_view schedule);  // 9-17 and MON-FRI, not 22-1
 
+// All of these.
+[[nodiscard]] bool is_valid(std::string_view schedule);
+
 }  // namespace tp::domain::schedule

@@ -39,6 +39,15 @@ const PlatformStatus& platform_of(const TeamStatus& status) noexcept {
   return status.platform ? *status.platform : kNothing;
 }
 
+ResolvedSchedules schedules_of(const TeamProvisioning& team) {
+  const auto& pipeline = team.spec.pipeline;
+  if (pipeline && pipeline->source == ScheduleSource::ConfigService)
+    return platform_of(team.status).schedules.value_or(ResolvedSchedules{});
+  const auto& discovery = team.spec.dependency_discovery;
+  return {pipeline ? pipeline->schedule : std::string{},
+          discovery && discovery->enabled ? discovery->schedule : std::string{}};
+}
+
 bool operator==(const TeamSpec& a, const TeamSpec& b) {
   return same(a.dedicated, b.dedicated) && same_platform(a, b) && a.org_id == b.org_id &&
          a.team_node_id == b.team_node_id && a.pipeline == b.pipeline &&

@@ -302,6 +302,9 @@ struct TeamProvisioning {
 [[nodiscard]] const PlatformSpec& platform_of(const TeamSpec& spec) noexcept;
 [[nodiscard]] const PlatformStatus& platform_of(const TeamStatus& status) noexcept;
 
+// The schedules in force: those of the spec, or those that were read from the Config Service.
+[[nodiscard]] ResolvedSchedules schedules_of(const TeamProvisioning& team);
+
 // Comparison by content, following pointers.
 [[nodiscard]] bool operator==(const TeamStatus& a, const TeamStatus& b);
 [[nodiscard]] bool operator==(const TeamSpec& a, const TeamSpec& b);

@@ -1,6 +1,5 @@
 #include "kube/client/api_client.h"
 
-#include <atomic>
 #include <cstddef>
 #include <utility>
 
@@ -55,18 +54,9 @@ struct ApiClient::Impl {
   http::HttpClient& streaming;
   const Clock& clock;
   const Observer observer;
-  std::atomic<bool> away{false};
-  std::atomic<std::uint64_t> recoveries{0};
 
-  void note(
-      std::string_view verb, const ResourceType& type, int status, SteadyTime since, const Error* error) {
+  void note(std::string_view verb, const ResourceType& type, int status, SteadyTime since) const {
     if (observer) observer(verb, type, status, clock.now() - since);
-    if (status > 0 && status < 500) {
-      // Counted once for each time away, whoever of several threads sees the return.
-      if (away.load(std::memory_order_relaxed) && away.exchange(false)) recoveries.fetch_add(1);
-    } else if (error == nullptr || error->code != ErrorCode::Cancelled) {
-      away.store(true);
-    }
   }
 
   Result<http::Response> send_once(const Context& ctx,
@@ -75,7 +65,7 @@ struct ApiClient::Impl {
                                    const http::Request& request) {
     const SteadyTime since = clock.now();
     Result<http::Response> response = unary.send(ctx, request);
-    note(verb, type, response ? response->status : 0, since, response ? nullptr : &response.error());
+    note(verb, type, response ? response->status : 0, since);
     return response;
   }
 
@@ -103,7 +93,7 @@ struct ApiClient::Impl {
                      Judge& judge) {
     const SteadyTime since = clock.now();
     Status status = streaming.stream(ctx, request, judge);
-    note(verb, type, judge.answer().status, since, status ? nullptr : &status.error());
+    note(verb, type, judge.answer().status, since);
     return status;
   }
 };
@@ -114,9 +104,21 @@ ApiClient::ApiClient(http::HttpClient& unary,
                      Observer observer)
     : impl_(new Impl{unary, streaming, clock, std::move(observer)}) {}
 
-Result<std::string> ApiClient::get(const Context& ctx, const ResourceType& type, const ObjectKey& key) {
-  TP_ASSIGN_OR_RETURN(http::Response response, impl_->send(ctx, "get", type, key, get_request(type, key)));
+Result<std::string> ApiClient::get(const Context& ctx,
+                                   const ResourceType& type,
+                                   const ObjectKey& key,
+                                   Representation representation) {
+  const http::Request request = get_request(type, key, representation);
+  TP_ASSIGN_OR_RETURN(http::Response response, impl_->send(ctx, "get", type, key, request));
   return std::move(response.body);
+}
+
+Status ApiClient::create(const Context& ctx,
+                         const ResourceType& type,
+                         const std::string& ns,
+                         std::string body) {
+  TP_TRY(impl_->send(ctx, "create", type, {ns, ""}, create_request(type, ns, std::move(body))));
+  return ok();
 }
 
 Result<ApiClient::Applied> ApiClient::apply(const Context& ctx,
@@ -174,7 +176,5 @@ Status ApiClient::stream(const Context& ctx,
     return std::move(status).error().wrap(what);
   }
 }
-
-std::uint64_t ApiClient::recoveries() const noexcept { return impl_->recoveries.load(); }
 
 }  // namespace tp::kube

@@ -40,7 +40,15 @@ class ApiClient {
     bool created = false;  // 201
   };
 
-  [[nodiscard]] Result<std::string> get(const Context& ctx, const ResourceType& type, const ObjectKey& key);
+  [[nodiscard]] Result<std::string> get(const Context& ctx,
+                                        const ResourceType& type,
+                                        const ObjectKey& key,
+                                        Representation representation = Representation::Full);
+  // Of what nobody reads back: Events.
+  [[nodiscard]] Status create(const Context& ctx,
+                              const ResourceType& type,
+                              const std::string& ns,
+                              std::string body);
   // `conflicts`, if it is given: the fields for which it was refused, because others own them.
   [[nodiscard]] Result<Applied> apply(const Context& ctx,
                                       const ResourceType& type,
@@ -69,10 +77,6 @@ class ApiClient {
                               const Selection& selection,
                               const http::Request& request,
                               const OnBytes& on_bytes);
-
-  // A counter that grows when the server answers (anything below 500) after it did not: whoever waits for its
-  // return compares two readings.
-  [[nodiscard]] std::uint64_t recoveries() const noexcept;
 
  private:
   struct Impl;

@@ -114,8 +114,13 @@ http::Request watch_request(const Selection& selection, const WatchQuery& query)
   return make(http::Method::Get, std::move(target), full ? kJson : kMetadata);
 }
 
-http::Request get_request(const ResourceType& type, const ObjectKey& key) {
-  return make(http::Method::Get, object_target(type, key), kJson);
+http::Request get_request(const ResourceType& type, const ObjectKey& key, Representation representation) {
+  const bool full = representation == Representation::Full;
+  return make(http::Method::Get, object_target(type, key), full ? kJson : kMetadata);
+}
+
+http::Request create_request(const ResourceType& type, const std::string& ns, std::string body) {
+  return make(http::Method::Post, Target{type, ns}, kJson, std::move(body));
 }
 
 http::Request apply_request(const ResourceType& type,

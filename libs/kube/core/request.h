@@ -46,7 +46,11 @@ enum class Propagation { Background, Foreground, Orphan };
 
 [[nodiscard]] http::Request list_request(const Selection& selection, const ListQuery& query);
 [[nodiscard]] http::Request watch_request(const Selection& selection, const WatchQuery& query);
-[[nodiscard]] http::Request get_request(const ResourceType& type, const ObjectKey& key);
+[[nodiscard]] http::Request get_request(const ResourceType& type,
+                                        const ObjectKey& key,
+                                        Representation representation = Representation::Full);
+// A create by POST, for what has no past that could be met: Events.
+[[nodiscard]] http::Request create_request(const ResourceType& type, const std::string& ns, std::string body);
 // Server-side apply: PATCH with application/apply-patch+yaml and a JSON body, fieldValidation=Strict.
 [[nodiscard]] http::Request apply_request(const ResourceType& type,
                                           const ObjectKey& key,

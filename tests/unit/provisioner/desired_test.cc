@@ -1,3 +1,4 @@
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -178,6 +179,118 @@ TEST_CASE("desired: discovery only when enabled and scheduled", "[desired]") {
   const Json& pod = cron_job.at("spec").at("jobTemplate").at("spec").at("template").at("spec");
   CHECK(pod.at("serviceAccountName") == "dependency-discovery");
   check_equal(pod.at("containers").at(0).at("args"), R"(["--team-id", "checkout"])");
+}
+
+TEST_CASE("desired: schedules that are kept in the Config Service", "[desired]") {
+  Team team = a_team();
+  team.spec.pipeline =
+      domain::Pipeline{.source = domain::ScheduleSource::ConfigService, .time_zone = "Asia/Tokyo"};
+  CHECK(object_of(team, Slot::PipelineCronJob).is_null());
+  const auto found = [&](domain::ResolvedSchedules schedules) {
+    team.status.platform = std::make_shared<const domain::PlatformStatus>(
+        domain::PlatformStatus{.schedules = std::move(schedules)});
+  };
+  found({});
+  CHECK(object_of(team, Slot::PipelineCronJob).is_null());
+  CHECK(object_of(team, Slot::DiscoveryCronJob).is_null());
+  found({.pipeline = "0 4 * * *", .dependency_discovery = "@daily"});
+  CHECK(object_of(team, Slot::PipelineCronJob).at("spec").at("schedule") == "0 4 * * *");
+  CHECK(object_of(team, Slot::PipelineCronJob).at("spec").at("timeZone") == "Asia/Tokyo");
+  CHECK(object_of(team, Slot::DiscoveryCronJob).at("spec").at("schedule") == "@daily");
+  team.spec.dependency_discovery = domain::DependencyDiscovery{.enabled = false};
+  CHECK(object_of(team, Slot::DiscoveryCronJob).is_null());
+  // What was found once does not count for a team that keeps its schedules itself.
+  team.spec.pipeline = domain::Pipeline{.schedule = "0 2 * * *"};
+  CHECK(object_of(team, Slot::PipelineCronJob).at("spec").at("schedule") == "0 2 * * *");
+}
+
+Team governed(Team team, domain::Governance governance) {
+  team.spec.platform =
+      std::make_shared<const domain::PlatformSpec>(domain::PlatformSpec{.governance = std::move(governance)});
+  return team;
+}
+
+Json agent_env(const Team& team) {
+  const Json pod = object_of(team, Slot::AgentDeployment).at("spec").at("template").at("spec");
+  Json env = Json::object();
+  for (const Json& variable : pod.at("containers").at(0).at("env"))
+    env[variable.at("name").get<std::string>()] = variable;
+  return env;
+}
+
+TEST_CASE("desired: an agent is told what it may do", "[desired]") {
+  const Team team = dedicated(a_team());
+  CHECK_FALSE(agent_env(team).contains("INCIDENTFOX_WRITE_TOOLS"));
+  const Json off = agent_env(governed(team, {}));
+  CHECK(off.at("INCIDENTFOX_WRITE_TOOLS").at("value") == "disabled");
+  CHECK_FALSE(off.contains("INCIDENTFOX_AUDIT_SINK_URL"));
+
+  const Json approved =
+      agent_env(governed(team, {.write_tools = domain::WriteTools::Approved,
+                                .approved_by = "ada",
+                                .audit_sink_url = "https://audit/$(INCIDENTFOX_AUDIT_SINK_TOKEN)",
+                                .audit_sink_secret = "audit"}));
+  CHECK(approved.at("INCIDENTFOX_WRITE_TOOLS").at("value") == "approved");
+  // $$ is a plain $ for kubelet: the token does not get into the URL.
+  CHECK(approved.at("INCIDENTFOX_AUDIT_SINK_URL").at("value") ==
+        "https://audit/$$(INCIDENTFOX_AUDIT_SINK_TOKEN)");
+  check_equal(approved.at("INCIDENTFOX_AUDIT_SINK_TOKEN"), R"({"name": "INCIDENTFOX_AUDIT_SINK_TOKEN",
+    "valueFrom": {"secretKeyRef": {"name": "audit", "key": "token"}}})");
+  CHECK(
+      agent_env(governed(team, {.audit_sink_url = "https://audit"})).count("INCIDENTFOX_AUDIT_SINK_TOKEN") ==
+      0);
+}
+
+TEST_CASE("desired: the Secret of the audit sink must be one that the platform lists", "[desired]") {
+  const Team team = governed(a_team(), {.audit_sink_url = "https://audit", .audit_sink_secret = "audit"});
+  const auto errors = check_policy(team, kBuild);
+  REQUIRE(errors.size() == 1);
+  CHECK(errors[0].path == "spec.governance.auditSink.secretName");
+  BuildContext build = kBuild;
+  build.agent_secrets = {"audit"};
+  CHECK(check_policy(team, build).empty());
+}
+
+TEST_CASE("desired: regions bind the agent beside what the team asks for", "[desired]") {
+  const auto affinity_of = [](const char* own) {
+    const Team team = governed(dedicated(a_team(), {.affinity = Json::parse(own)}),
+                               {.regions = {"eu-west-1", "eu-west-3"}});
+    return object_of(team, Slot::AgentDeployment).at("spec").at("template").at("spec").at("affinity");
+  };
+  const std::string region =
+      R"({"key": "topology.kubernetes.io/region", "operator": "In", "values": ["eu-west-1", "eu-west-3"]})";
+  const std::string required = R"({"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": )";
+  check_equal(affinity_of("null"),
+              R"({"nodeAffinity": )" + required + R"([{"matchExpressions": [)" + region + "]}]}}}");
+
+  const std::string spread =
+      R"("podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "zone"}]})";
+  const std::string ssd = R"({"key": "disk", "operator": "In", "values": ["ssd"]})";
+  const std::string node = R"("matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n1"]}])";
+  check_equal(affinity_of(("{" + spread + R"(, "nodeAffinity": )" + required + R"([{"matchExpressions": [)" +
+                           ssd + "]}, {" + node + "}, {}]}}}")
+                              .c_str()),
+              "{" + spread + R"(, "nodeAffinity": )" + required + R"([{"matchExpressions": [)" + ssd + "," +
+                  region + "]}, {" + node + R"(, "matchExpressions": [)" + region + "]}, {}]}}}");
+}
+
+TEST_CASE("desired: data leaves to the ranges that governance names", "[desired]") {
+  const domain::Governance governance{.egress_cidrs = {"203.0.113.0/24", "2001:db8::/32"}};
+  Team team = governed(dedicated(a_team()), governance);
+  const std::string common = R"("podSelector": {"matchLabels": {"app.kubernetes.io/name": "incidentfox-agent",
+      "incidentfox.io/org-id": "acme", "incidentfox.io/team-node-id": "checkout"}},
+    "egress": [
+      {"to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}, {"ipBlock": {"cidr": "169.254.20.10/32"}}],
+       "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]},
+      {"to": [{"podSelector": {"matchLabels": {"app": "config"}}}]},
+      {"to": [{"ipBlock": {"cidr": "203.0.113.0/24"}}, {"ipBlock": {"cidr": "2001:db8::/32"}}]}])";
+  check_equal(object_of(team, Slot::AgentNetworkPolicy).at("spec"),
+              "{" + common + R"(, "policyTypes": ["Egress"]})");
+  team = governed(dedicated(a_team(), {.network_isolation = true}), governance);
+  check_equal(object_of(team, Slot::AgentNetworkPolicy).at("spec"),
+              "{" + common + R"(, "policyTypes": ["Ingress", "Egress"],
+    "ingress": [{"from": [{"podSelector": {"matchLabels": {"app": "gateway"}}}], "ports": [{"protocol": "TCP", "port": 8080}]}]})");
+  CHECK(object_of(governed(a_team(), governance), Slot::AgentNetworkPolicy).is_null());
 }
 
 TEST_CASE("desired: pull secrets and accounts", "[desired]") {

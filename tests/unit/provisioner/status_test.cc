@@ -20,7 +20,7 @@ const BuildContext kBuild{};
 constexpr std::string_view kNow = "2026-01-01T00:00:00Z";
 
 domain::TeamStatus status_of(const Observed& observed, const Outcome& outcome = {}) {
-  domain::TeamStatus status = make_status(observed, make_plan(observed, kBuild), outcome, kNow);
+  domain::TeamStatus status = make_status(observed, make_plan(observed, kBuild), outcome, {}, kNow);
   // Flux's and kstatus' rules hold for every status that we ever write.
   CHECK(test::broken_condition_rules(status, observed.team->meta.generation).empty());
   return status;
@@ -137,7 +137,7 @@ TEST_CASE("status: times move only with the status of their condition, so a seco
   team.status = status_of(observed);
   observed.team = share(team);
   const Plan plan = make_plan(observed, kBuild);
-  CHECK(make_status(observed, plan, {}, "2026-06-01T00:00:00Z") == team.status);
+  CHECK(make_status(observed, plan, {}, {}, "2026-06-01T00:00:00Z") == team.status);
 }
 
 TEST_CASE("status: requestedAt is echoed once the pass has succeeded", "[status]") {

@@ -129,6 +129,46 @@ options::Table run_table(RunOptions& o) {
             .default_value = "10m",
             .help = "Look at every team again after this, ±10 %, whatever the watches say.",
             .value = options::duration(o.resync_interval, std::chrono::seconds{1})});
+  table.section("Services around the cluster")
+      .add({.flag = "config-service-token-file",
+            .env = "CONFIG_SERVICE_TOKEN_FILE",
+            .metavar = "FILE",
+            .help =
+                "Token of the operator's own principal in the Config Service; read again when it changes. "
+                "Without it, teams have only what is in the cluster.",
+            .value = options::text(o.config_service_token_file)})
+      .add({.flag = "ai-pipeline-url",
+            .env = "AI_PIPELINE_API_URL",
+            .metavar = "URL",
+            .help = "The AI pipeline, which fills a team's knowledge base once. Without it, no team is "
+                    "bootstrapped.",
+            .value = options::text(o.ai_pipeline_url)})
+      .add({.flag = "ai-pipeline-token-file",
+            .env = "AI_PIPELINE_TOKEN_FILE",
+            .metavar = "FILE",
+            .help = "Token for the AI pipeline; never the Config Service's.",
+            .value = options::text(o.ai_pipeline_token_file)})
+      .add({.flag = "drift-interval",
+            .default_value = "10m",
+            .help =
+                "Read again what a team has in the Config Service after this, ±10 %, unless the team says "
+                "otherwise.",
+            .value = options::duration(o.drift_interval, std::chrono::seconds{1})})
+      .add({.flag = "platform-workers",
+            .default_value = "4",
+            .help = "Teams that may wait for these services at the same time, beside --workers.",
+            .value = options::integer(o.platform_workers, 1, 16)})
+      .add({.flag = "deletion-give-up",
+            .default_value = "15m",
+            .help =
+                "How long a deletion waits for services that do not answer before it leaves there what is "
+                "left, and says so.",
+            .value = options::duration(o.deletion_give_up, std::chrono::seconds{1})})
+      .add({.flag = "connect-to",
+            .metavar = "HOST:PORT=ADDR:PORT",
+            .help = "Connect somewhere else for a host, as curl's option does; .suffix:PORT stands for all "
+                    "hosts below it. For development outside of the cluster.",
+            .value = options::list(o.connect_to)});
   table.section("Serving")
       .add({.flag = "metrics-bind-address",
             .default_value = ":8080",

@@ -16,6 +16,14 @@ struct RunOptions {
   std::vector<std::string> watch_namespaces;
   unsigned workers = 4;
   std::chrono::milliseconds resync_interval{std::chrono::minutes{10}};
+  // Files with the tokens that the operator bears there; without the first it leaves the services alone.
+  std::string config_service_token_file;
+  std::string ai_pipeline_url;
+  std::string ai_pipeline_token_file;
+  std::chrono::milliseconds drift_interval{std::chrono::minutes{10}};
+  std::chrono::milliseconds deletion_give_up{std::chrono::minutes{15}};
+  unsigned platform_workers = 4;
+  std::vector<std::string> connect_to;
   std::string metrics_bind_address;
   std::string health_probe_bind_address;
   log::Level log_level = log::Level::Info;

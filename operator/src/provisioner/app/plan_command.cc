@@ -23,10 +23,9 @@ constexpr std::string_view kUnknownUid = "<uid of the TeamProvisioning>";
 struct Objects {
   std::vector<Json> all;
 
-  void operator()(const AddFinalizer& /*action*/) {}
-  void operator()(const RemoveFinalizer& /*action*/) {}
-  void operator()(const DeleteChild& /*action*/) {}
-  void operator()(const ReleaseChild& /*action*/) {}
+  // A team that exists only in a file has nothing to take away.
+  template <class Action>
+  void operator()(const Action& /*action*/) {}
   void operator()(const CreateServiceAccount& action) { all.push_back(action.object); }
   void operator()(const ApplyChild& action) { all.push_back(action.object); }
 };

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "provisioner/desired/governance.h"
 #include "provisioner/desired/metadata.h"
 #include "provisioner/desired/pod_parts.h"
 
@@ -45,6 +46,7 @@ Json environment(const TeamProvisioning& team, const BuildContext& build) {
       env_literal("USE_CONFIG_SERVICE", "true"),
       env_literal("DEPLOYMENT_MODE", "dedicated"),
   });
+  for (Json& variable : governance_env(team)) env.push_back(std::move(variable));
   for (const EnvVar& variable : settings(team).env) env.push_back(env_variable(variable));
   return env;
 }
@@ -86,7 +88,8 @@ Json pod_spec(const TeamProvisioning& team, const BuildContext& build, const Jso
   spec["containers"] = Json::array({container(team, build)});
   if (!own.node_selector.is_null()) spec["nodeSelector"] = own.node_selector;
   if (!own.tolerations.is_null()) spec["tolerations"] = own.tolerations;
-  if (!own.affinity.is_null()) spec["affinity"] = own.affinity;
+  if (Json affinity = within_regions(own.affinity, team); !affinity.is_null())
+    spec["affinity"] = std::move(affinity);
   if (!own.priority_class_name.empty()) spec["priorityClassName"] = own.priority_class_name;
   if (!own.topology_spread.is_null()) {
     Json& constraints = spec["topologySpreadConstraints"] = own.topology_spread;
@@ -155,18 +158,24 @@ std::optional<Json> build_agent_network_policy(const TeamProvisioning& team,
                                                const std::string& name,
                                                const Json& selector) {
   const DedicatedRuntime& own = settings(team);
-  if (!dedicated(team) || !own.network_isolation) return std::nullopt;
+  Json allowed = egress_peers(team);
+  if (!dedicated(team) || (!own.network_isolation && allowed.is_null())) return std::nullopt;
+  if (allowed.is_null()) allowed = public_internet();
   Json object = child_skeleton(team, Slot::AgentNetworkPolicy, name);
-  object["spec"] = {
+  Json& spec = object["spec"];
+  spec = Json{
       {"podSelector", {{"matchLabels", selector}}},
-      {"policyTypes", {"Ingress", "Egress"}},
-      {"ingress",
-       Json::array({{{"from", Json::array({build.gateway_peer})},
-                     {"ports", Json::array({{{"protocol", "TCP"}, {"port", own.container_port}}})}}})},
+      {"policyTypes", Json::array({"Egress"})},
       {"egress",
        Json::array(
-           {dns_rule(), {{"to", Json::array({build.config_service_peer})}}, {{"to", public_internet()}}})},
+           {dns_rule(), {{"to", Json::array({build.config_service_peer})}}, {{"to", std::move(allowed)}}})},
   };
+  if (own.network_isolation) {
+    spec["policyTypes"] = Json::array({"Ingress", "Egress"});
+    spec["ingress"] =
+        Json::array({{{"from", Json::array({build.gateway_peer})},
+                      {"ports", Json::array({{{"protocol", "TCP"}, {"port", own.container_port}}})}}});
+  }
   return object;
 }
 

@@ -22,7 +22,8 @@ inline constexpr int kAgentHealthPort = 8081;
 [[nodiscard]] std::optional<nlohmann::json> build_agent_service(const domain::TeamProvisioning& team,
                                                                 const std::string& name,
                                                                 const nlohmann::json& selector);
-// Only with networkIsolation: Enabled.
+// Only with networkIsolation: Enabled, or for governance.dataLocality.egressCIDRs, which are then what is
+// left of the internet. These alone restrict nothing on the way in.
 [[nodiscard]] std::optional<nlohmann::json> build_agent_network_policy(const domain::TeamProvisioning& team,
                                                                        const BuildContext& build,
                                                                        const std::string& name,

@@ -31,6 +31,11 @@ struct BuildContext {
   nlohmann::json gateway_peer = nlohmann::json::object();
   nlohmann::json config_service_peer = nlohmann::json::object();
 
+  // Whether the operator has a principal of the Config Service and looks after teams there. Without one it
+  // leaves that service alone.
+  bool platform = false;
+  bool bootstrap = false;  // and an AI pipeline to bootstrap them
+
   // Whether a team's environment may read this Secret.
   [[nodiscard]] bool allows_secret(const std::string& name) const;
 };

@@ -24,6 +24,15 @@ struct Schedule {
   bool suspend;
 };
 
+// The schedules, wherever they are kept.
+domain::ResolvedSchedules schedules_of(const TeamProvisioning& team) {
+  const domain::TeamSpec& spec = team.spec;
+  if (spec.pipeline && spec.pipeline->source == domain::ScheduleSource::ConfigService)
+    return domain::platform_of(team.status).schedules.value_or(domain::ResolvedSchedules{});
+  return {.pipeline = spec.pipeline ? spec.pipeline->schedule : "",
+          .dependency_discovery = spec.dependency_discovery ? spec.dependency_discovery->schedule : ""};
+}
+
 Json cron_job(const TeamProvisioning& team,
               Slot slot,
               const std::string& name,
@@ -66,7 +75,8 @@ std::optional<Json> build_pipeline_cron_job(const TeamProvisioning& team,
                                             const BuildContext& build,
                                             const std::string& name) {
   const auto& pipeline = team.spec.pipeline;
-  if (!pipeline || pipeline->schedule.empty()) return std::nullopt;
+  const std::string schedule = schedules_of(team).pipeline;
+  if (!pipeline || schedule.empty()) return std::nullopt;
   const std::string& org = team.spec.org_id;
   const std::string& node = team.spec.team_node_id;
   Json container{
@@ -78,28 +88,29 @@ std::optional<Json> build_pipeline_cron_job(const TeamProvisioning& team,
                            env_literal("CONFIG_SERVICE_URL", build.config_service_url)})},
       {"resources", resources_or(pipeline->resources, "500m", "1Gi", "2", "4Gi")},
   };
-  return cron_job(team, Slot::PipelineCronJob, name,
-                  {pipeline->schedule, pipeline->time_zone, pipeline->suspend},
+  return cron_job(team, Slot::PipelineCronJob, name, {schedule, pipeline->time_zone, pipeline->suspend},
                   job_pod(build.pipeline_service_account, build, std::move(container)));
 }
 
 std::optional<Json> build_discovery_cron_job(const TeamProvisioning& team,
                                              const BuildContext& build,
                                              const std::string& name) {
-  const auto& discovery = team.spec.dependency_discovery;
-  if (!discovery || !discovery->enabled || discovery->schedule.empty()) return std::nullopt;
+  const domain::DependencyDiscovery discovery =
+      team.spec.dependency_discovery.value_or(domain::DependencyDiscovery{});
+  const std::string schedule = schedules_of(team).dependency_discovery;
+  if (!discovery.enabled || schedule.empty()) return std::nullopt;
   const std::string& node = team.spec.team_node_id;
   Json container{
       {"name", "dependency-discovery"},
-      {"image", discovery->image.empty() ? build.discovery_image : discovery->image},
+      {"image", discovery.image.empty() ? build.discovery_image : discovery.image},
       {"command", {"python", "-m", "dependency_service.scripts.run_discovery"}},
       {"args", {"--team-id", node}},
       {"env", Json::array({env_literal("ORG_ID", team.spec.org_id), env_literal("TEAM_ID", node),
                            env_literal("CONFIG_SERVICE_URL", build.config_service_url)})},
-      {"resources", resources_or(discovery->resources, "250m", "512Mi", "1", "2Gi")},
+      {"resources", resources_or(discovery.resources, "250m", "512Mi", "1", "2Gi")},
   };
   const std::string utc;
-  return cron_job(team, Slot::DiscoveryCronJob, name, {discovery->schedule, utc, false},
+  return cron_job(team, Slot::DiscoveryCronJob, name, {schedule, utc, false},
                   job_pod(build.discovery_service_account, build, std::move(container)));
 }
 

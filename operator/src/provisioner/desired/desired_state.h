@@ -37,7 +37,7 @@ struct DesiredState {
   std::vector<std::string> service_accounts;  // names that the children's pods need in the namespace; sorted
 };
 
-// PURE. What the team should have, from its spec alone.
+// PURE. What the team should have: from its spec, and from its status the schedules that are kept elsewhere.
 [[nodiscard]] DesiredState desired_state(const domain::TeamProvisioning& team,
                                          const BuildContext& build,
                                          const Layout& layout);
@@ -45,7 +45,7 @@ struct DesiredState {
 // A ServiceAccount of the platform, made where it is missing: nobody's child, since several teams share it.
 [[nodiscard]] nlohmann::json service_account(const std::string& ns, const std::string& name);
 
-// What the schema cannot know: a team's environment may only read Secrets that the platform lists.
+// What the schema cannot know: a team's pods may only read Secrets that the platform lists.
 [[nodiscard]] std::vector<domain::FieldError> check_policy(const domain::TeamProvisioning& team,
                                                            const BuildContext& build);
 

@@ -22,6 +22,9 @@ inline constexpr std::string_view kOrgKey = "incidentfox.io/org-id";
 inline constexpr std::string_view kTeamKey = "incidentfox.io/team-node-id";
 inline constexpr std::string_view kModeLabel = "incidentfox.io/deployment-mode";
 
+// Labels of everything that belongs to a team.
+[[nodiscard]] nlohmann::json team_labels(const domain::TeamProvisioning& team);
+
 // Labels of a child, of its pods too.
 [[nodiscard]] nlohmann::json child_labels(const domain::TeamProvisioning& team, Slot slot);
 
@@ -32,6 +35,10 @@ inline constexpr std::string_view kModeLabel = "incidentfox.io/deployment-mode";
 // raw ids, and the owner reference that lets the garbage collector follow the team. It lacks
 // blockOwnerDeletion, which would only make a foreground deletion wait: API servers that guard it
 // (OwnerReferencesPermissionEnforcement) refuse it for up to 30 s after TeamProvisioning was defined.
+[[nodiscard]] nlohmann::json owned_skeleton(const domain::TeamProvisioning& team,
+                                            const kube::ResourceType& type,
+                                            const std::string& name,
+                                            nlohmann::json labels);
 [[nodiscard]] nlohmann::json child_skeleton(const domain::TeamProvisioning& team,
                                             Slot slot,
                                             const std::string& name);

@@ -5,7 +5,9 @@
 #include <set>
 #include <utility>
 
+#include "domain/naming.h"
 #include "provisioner/desired/metadata.h"
+#include "provisioner/desired/token_secret.h"
 
 namespace tp::provisioner {
 namespace {
@@ -13,6 +15,20 @@ namespace {
 // Ids never contain a line feed, and owner keys have two slashes.
 std::string identity_key(const domain::TeamProvisioning& team) {
   return team.spec.org_id + "\n" + team.spec.team_node_id;
+}
+
+// Claims begin with a line feed, which no id has.
+std::string claim_key(std::size_t kind, const std::string& identifier) {
+  return "\n" + std::to_string(kind) + "\n" + identifier;
+}
+
+template <class F>
+void each_claim(const domain::TeamProvisioning& team, F&& f) {
+  const domain::Routing& routing = domain::platform_of(team.spec).routing;
+  for (std::size_t kind = 0; kind < routing.size(); ++kind) {
+    if (!routing.at(kind)) continue;
+    for (const std::string& identifier : *routing.at(kind)) f(kind, identifier);
+  }
 }
 
 Result<Team> project_team(json::View object) {
@@ -23,6 +39,7 @@ Result<Team> project_team(json::View object) {
 std::vector<std::string> index_team(const Team& team) {
   std::vector<std::string> keys = owner_keys(team);
   keys.push_back(identity_key(team));
+  each_claim(team, [&](std::size_t kind, const std::string& id) { keys.push_back(claim_key(kind, id)); });
   return keys;
 }
 
@@ -34,13 +51,17 @@ Result<Account> project_account(json::View object) {
   return kube::read_meta(object).transform([](kube::ObjectMeta meta) { return Account{std::move(meta)}; });
 }
 
+std::vector<std::string> index_token(const HeldToken& held) { return {held.meta.controller_uid}; }
+
 // All children carry this label, those of the legacy service too.
 std::string children_selector() { return std::string{kOrgKey}; }
 
 }  // namespace
 
 Caches::Partition::Partition(std::string watched_namespace, const std::vector<std::string>& account_names)
-    : ns(std::move(watched_namespace)), teams(project_team, index_team) {
+    : ns(std::move(watched_namespace)),
+      teams(project_team, index_team),
+      tokens(project_held_token, index_token) {
   for (std::size_t i = 0; i < kOwnedKinds.size(); ++i) {
     const kube::ResourceType type = kOwnedKinds.at(i);
     children.at(i) = std::make_unique<kube::Store<Child>>(
@@ -50,7 +71,8 @@ Caches::Partition::Partition(std::string watched_namespace, const std::vector<st
     accounts[name] = std::make_unique<kube::Store<Account>>(project_account);
 }
 
-Caches::Caches(const std::vector<std::string>& namespaces, const BuildContext& build) {
+Caches::Caches(const std::vector<std::string>& namespaces, const BuildContext& build)
+    : platform_(build.platform) {
   const std::set<std::string> accounts{build.agent_service_account, build.pipeline_service_account,
                                        build.discovery_service_account};
   const std::vector<std::string> names{accounts.begin(), accounts.end()};
@@ -59,11 +81,15 @@ Caches::Caches(const std::vector<std::string>& namespaces, const BuildContext& b
   for (const std::string& ns : distinct) partitions_.push_back(std::make_unique<Partition>(ns, names));
 }
 
-void Caches::subscribe(const OnTeam& on_team, const OnChild& on_child, const OnAccount& on_account) {
+void Caches::subscribe(const OnTeam& on_team,
+                       const OnChild& on_child,
+                       const OnAccount& on_account,
+                       const OnToken& on_token) {
   for (const auto& partition : partitions_) {
     partition->teams.subscribe(on_team);
     for (const auto& store : partition->children) store->subscribe(on_child);
     for (const auto& [name, store] : partition->accounts) store->subscribe(on_account);
+    partition->tokens.subscribe(on_token);
   }
 }
 
@@ -89,6 +115,14 @@ std::vector<Caches::Watch> Caches::watches(const std::function<void()>& on_synce
            .representation = kube::Representation::MetadataOnly},
           *store);
     }
+    if (platform_) {
+      add({.type = kube::kSecrets,
+           .ns = ns,
+           .label_selector = children_selector(),
+           .field_selector = "type=" + std::string{kTokenSecretType},
+           .representation = kube::Representation::MetadataOnly},
+          partition->tokens);
+    }
   }
   return result;
 }
@@ -111,11 +145,17 @@ kube::Store<Account>& Caches::account(const std::string& name, const std::string
   return *partition_of(ns).accounts.at(name);
 }
 
+kube::Store<HeldToken>& Caches::tokens(const std::string& ns) { return partition_of(ns).tokens; }
+
 std::optional<Observed> Caches::observe(const kube::ObjectKey& key) const {
   const Partition& partition = partition_of(key.ns);
   TeamPointer team = partition.teams.get(key);
   if (!team) return std::nullopt;
-  Observed observed{.team = team, .owner = owner_of(*team), .children = children_of(*team)};
+  Observed observed{.team = team,
+                    .owner = owner_of(*team),
+                    .children = children_of(*team),
+                    .token_secrets = token_secrets_of(*team),
+                    .contested = contested_by(*team)};
   for (const auto& [name, store] : partition.accounts) {
     if (store->get({key.ns, name})) observed.service_accounts.push_back(name);
   }
@@ -128,6 +168,48 @@ TeamPointer Caches::owner_of(const Team& team) const {
     if (other->meta.uid != team.meta.uid && older(*other, owner ? *owner : team)) owner = std::move(other);
   }
   return owner;
+}
+
+std::vector<HeldTokenPointer> Caches::token_secrets_of(const Team& team) const {
+  const kube::Store<HeldToken>& store = partition_of(team.meta.key.ns).tokens;
+  std::vector<HeldTokenPointer> result = store.find(team.meta.uid);
+  const HeldTokenPointer released = store.get({team.meta.key.ns, token_secret_name(team)});
+  if (released && released->meta.controller_uid.empty() && belongs(*released, team))
+    result.push_back(released);
+  return result;
+}
+
+bool Caches::belongs(const HeldToken& held, const domain::TeamProvisioning& team) {
+  if (!held.meta.controller_uid.empty()) return held.meta.controller_uid == team.meta.uid;
+  return held.org_label == domain::label_value(team.spec.org_id) &&
+         held.team_label == domain::label_value(team.spec.team_node_id);
+}
+
+Contested Caches::contested_by(const Team& team) const {
+  Contested contested;
+  each_claim(team, [&](std::size_t kind, const std::string& identifier) {
+    for (const auto& partition : partitions_) {
+      for (const TeamPointer& other : partition->teams.find(claim_key(kind, identifier))) {
+        if (identity_key(*other) == identity_key(team) || !older(*other, team)) continue;
+        if (!owner_of(*other))  // a duplicate has nothing
+          contested.emplace(std::pair{static_cast<domain::RoutingKind>(kind), identifier},
+                            other->meta.key.str());
+      }
+    }
+  });
+  return contested;
+}
+
+std::vector<TeamPointer> Caches::rivals(const domain::TeamProvisioning& team) const {
+  std::vector<TeamPointer> result;
+  each_claim(team, [&](std::size_t kind, const std::string& identifier) {
+    for (const auto& partition : partitions_) {
+      for (TeamPointer& other : partition->teams.find(claim_key(kind, identifier))) {
+        if (other->meta.uid != team.meta.uid) result.push_back(std::move(other));
+      }
+    }
+  });
+  return result;
 }
 
 std::vector<ChildPointer> Caches::children_of(const Team& team) const {
@@ -164,6 +246,11 @@ std::vector<TeamPointer> Caches::namesakes(const domain::TeamProvisioning& team)
 std::vector<TeamPointer> Caches::owners_of(const Child& child) const {
   return partition_of(child.meta.key.ns)
       .teams.find(owner_key(child.meta.key.ns, child.org_label, child.team_label));
+}
+
+std::vector<TeamPointer> Caches::owners_of(const HeldToken& held) const {
+  return partition_of(held.meta.key.ns)
+      .teams.find(owner_key(held.meta.key.ns, held.org_label, held.team_label));
 }
 
 std::size_t Caches::team_count() const {

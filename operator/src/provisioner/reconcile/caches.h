@@ -33,8 +33,12 @@ class Caches {
   using OnTeam = kube::Store<Team>::Listener;
   using OnChild = kube::Store<Child>::Listener;
   using OnAccount = kube::Store<Account>::Listener;
+  using OnToken = kube::Store<HeldToken>::Listener;
   // Before any watch starts. They hear of every change but those that came with our own writes.
-  void subscribe(const OnTeam& on_team, const OnChild& on_child, const OnAccount& on_account);
+  void subscribe(const OnTeam& on_team,
+                 const OnChild& on_child,
+                 const OnAccount& on_account,
+                 const OnToken& on_token);
 
   // Every watch and what it feeds: what a reflector needs. `on_synced` is called by each when its first
   // listing is complete.
@@ -51,15 +55,22 @@ class Caches {
                                              const std::string& ns);  // of kOwnedKinds
   [[nodiscard]] kube::Store<Account>& account(const std::string& name, const std::string& ns);
 
+  [[nodiscard]] kube::Store<HeldToken>& tokens(const std::string& ns);
+
   // What is known about a team now; nothing when the resource does not exist.
   [[nodiscard]] std::optional<Observed> observe(const kube::ObjectKey& key) const;
   // belongs_to(), and more for a legacy Service: its labels may fit two teams, and it holds no raw ids. Then
   // it goes with the Deployment of its name, where there is one.
   [[nodiscard]] bool belongs(const Child& child, const domain::TeamProvisioning& team) const;
+  // Controlled by this resource; or by nothing, with the team's labels: what an earlier one has let go.
+  [[nodiscard]] static bool belongs(const HeldToken& held, const domain::TeamProvisioning& team);
   // The resources for the same organisation and team, in whatever namespace; itself included.
   [[nodiscard]] std::vector<TeamPointer> namesakes(const domain::TeamProvisioning& team) const;
+  // The other teams, whatever their age, that ask for an identifier that this one asks for.
+  [[nodiscard]] std::vector<TeamPointer> rivals(const domain::TeamProvisioning& team) const;
   // The resources whose children carry these labels.
   [[nodiscard]] std::vector<TeamPointer> owners_of(const Child& child) const;
+  [[nodiscard]] std::vector<TeamPointer> owners_of(const HeldToken& held) const;
   [[nodiscard]] std::size_t team_count() const;
   // Every team of a namespace.
   [[nodiscard]] std::vector<TeamPointer> teams_in(const std::string& ns) const;
@@ -73,12 +84,16 @@ class Caches {
     kube::Store<Team> teams;
     std::array<std::unique_ptr<kube::Store<Child>>, kOwnedKinds.size()> children;
     std::map<std::string, std::unique_ptr<kube::Store<Account>>> accounts;  // by name
+    kube::Store<HeldToken> tokens;
   };
   [[nodiscard]] Partition& partition_of(const std::string& ns) const;
   // The oldest of the resources for this team that are older than this one; null when there is none.
   [[nodiscard]] TeamPointer owner_of(const Team& team) const;
   [[nodiscard]] std::vector<ChildPointer> children_of(const Team& team) const;
+  [[nodiscard]] std::vector<HeldTokenPointer> token_secrets_of(const Team& team) const;
+  [[nodiscard]] Contested contested_by(const Team& team) const;
 
+  const bool platform_;  // the operator issues tokens, so Secrets are watched
   std::vector<std::unique_ptr<Partition>> partitions_;
 };
 

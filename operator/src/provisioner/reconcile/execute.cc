@@ -88,27 +88,21 @@ struct Executor::Run {
   }
 
   Status operator()(const DeleteChild& action) {
-    ++outcome.writes;
-    const Status removed = api.remove(ctx, info(action.slot).type, action.key, action.uid);
-    if (removed)
-      caches.children(info(action.slot).type, action.key.ns).observe_delete(action.key, action.uid);
-    // Gone already, or the name belongs to another object now: ours is gone either way.
-    if (removed || removed.error().code == ErrorCode::NotFound || removed.error().code == ErrorCode::Conflict)
-      return ok();
-    return removed.error();
+    const kube::ResourceType& type = info(action.slot).type;
+    return remove(type, action.key, action.uid, caches.children(type, action.key.ns));
   }
 
   Status operator()(const ReleaseChild& action) {
     const kube::ResourceType& type = info(action.slot).type;
-    const auto live = read(type, action.key);
-    if (!live) return live.error().code == ErrorCode::NotFound ? ok() : Status{live.error()};
-    if (live->at("metadata").value("uid", "") != action.uid) return ok();
-    const auto patch = kube::release_patch(*live, team.meta.uid);
-    if (!patch) return ok();
-    ++outcome.writes;
-    TP_ASSIGN_OR_RETURN(const std::string object,
-                        api.patch_json(ctx, type, action.key, *patch, kFieldManager));
-    return remember(caches.children(type, action.key.ns), object);
+    return release(type, action.key, action.uid, caches.children(type, action.key.ns));
+  }
+
+  Status operator()(const ReleaseTokenSecret& action) {
+    return release(kube::kSecrets, action.key, action.uid, caches.tokens(action.key.ns));
+  }
+
+  Status operator()(const DeleteTokenSecret& action) {
+    return remove(kube::kSecrets, action.key, action.uid, caches.tokens(action.key.ns));
   }
 
  private:
@@ -122,6 +116,36 @@ struct Executor::Run {
     TP_TRY(document.parse(object));
     TP_TRY(store.observe_write(document.root()));
     return ok();
+  }
+
+  template <class T>
+  Status remove(const kube::ResourceType& type,
+                const kube::ObjectKey& key,
+                const std::string& uid,
+                kube::Store<T>& store) {
+    ++outcome.writes;
+    const Status removed = api.remove(ctx, type, key, uid);
+    if (removed) store.observe_delete(key, uid);
+    // Gone already, or the name belongs to another object now: ours is gone either way.
+    if (removed || removed.error().code == ErrorCode::NotFound || removed.error().code == ErrorCode::Conflict)
+      return ok();
+    return removed.error();
+  }
+
+  // Strips our owner reference.
+  template <class T>
+  Status release(const kube::ResourceType& type,
+                 const kube::ObjectKey& key,
+                 const std::string& uid,
+                 kube::Store<T>& store) {
+    const auto live = read(type, key);
+    if (!live) return live.error().code == ErrorCode::NotFound ? ok() : Status{live.error()};
+    if (live->at("metadata").value("uid", "") != uid) return ok();
+    const auto patch = kube::release_patch(*live, team.meta.uid);
+    if (!patch) return ok();
+    ++outcome.writes;
+    TP_ASSIGN_OR_RETURN(const std::string object, api.patch_json(ctx, type, key, *patch, kFieldManager));
+    return remember(store, object);
   }
 
   Result<Json> read(const kube::ResourceType& type, const kube::ObjectKey& key) {

@@ -57,6 +57,13 @@ std::vector<std::string> owner_keys(const domain::TeamProvisioning& team) {
   return keys;
 }
 
+const HeldToken* Observed::token_secret(const std::string& name) const {
+  const auto found =
+      std::find_if(token_secrets.begin(), token_secrets.end(),
+                   [&](const HeldTokenPointer& secret) { return secret->meta.key.name == name; });
+  return found == token_secrets.end() ? nullptr : found->get();
+}
+
 bool older(const domain::TeamProvisioning& a, const domain::TeamProvisioning& b) {
   return std::tie(a.meta.created, a.meta.uid) < std::tie(b.meta.created, b.meta.uid);
 }
@@ -67,6 +74,9 @@ std::uint64_t version_of(const Observed& observed) {
   // A sum, since the cache lists children and accounts in no particular order.
   for (const ChildPointer& child : observed.children) version += mix(identity(child->meta) + 2);
   for (const std::string& account : observed.service_accounts) version += mix(hash(account) + 3);
+  for (const HeldTokenPointer& secret : observed.token_secrets) version += mix(identity(secret->meta) + 4);
+  for (const auto& [claim, holder] : observed.contested)
+    version += mix(hash(claim.second) ^ mix(hash(holder) + 5));
   return version;
 }
 

@@ -6,7 +6,9 @@
 
 #include "domain/parse_team.h"
 #include "domain/team_provisioning.h"
+#include "provisioner/platform/config_document.h"
 #include "provisioner/reconcile/child.h"
+#include "provisioner/reconcile/held_token.h"
 
 namespace tp::provisioner {
 
@@ -29,7 +31,12 @@ struct Observed {
   TeamPointer team;
   TeamPointer owner{};                   // the older resource for the same org and team; null: this one is it
   std::vector<ChildPointer> children{};  // that belong to this team, in no particular order
-  std::vector<std::string> service_accounts{};  // those of the platform that exist in the team's namespace
+  std::vector<std::string> service_accounts{};    // those of the platform that exist in the team's namespace
+  std::vector<HeldTokenPointer> token_secrets{};  // that belong to this team, in no particular order
+  Contested contested{};                          // identifiers that it asks for and an older team has
+
+  // The Secret of that name; null when there is none.
+  [[nodiscard]] const HeldToken* token_secret(const std::string& name) const;
 };
 
 // Whether a live object with matching labels belongs to the team. The labels of our own objects are injective

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kube/core/fingerprint.h"
+#include "provisioner/desired/token_secret.h"
 
 namespace tp::provisioner {
 namespace {
@@ -85,26 +86,50 @@ void plan_deletion_of(const Child& child, Plan& plan) {
   }
 }
 
-// What the Service sends to and the policies protect goes first, what protects it last.
-void plan_pruning(const Occupancy& live, Plan& plan) {
+bool serves_runs(Slot slot) { return slot == Slot::AgentDeployment || slot == Slot::AgentService; }
+
+// What the Service sends to and the policies protect goes first, what protects it last. Nothing that runs are
+// sent to goes while `published`.
+void plan_pruning(const Occupancy& live, bool published, Plan& plan) {
   for (std::size_t i = kSlotCount; i-- > 0;) {
     const Child* child = live.at.at(i);
-    if (child != nullptr && !plan.wanted.at(i)) plan_deletion_of(*child, plan);
+    if (child == nullptr || plan.wanted.at(i)) continue;
+    if (published && serves_runs(*child->slot)) {
+      plan.withdrawing = true;
+    } else {
+      plan_deletion_of(*child, plan);
+    }
   }
   for (const Child* child : live.surplus) plan_deletion_of(*child, plan);
 }
 
+// Tokens that are revoked leave no Secret behind; one that stays valid stays with the children.
+void plan_token_farewell(const Observed& observed, Plan& plan) {
+  const bool retain = domain::platform_of(observed.team->spec).deletion == domain::ConfigPolicy::Retain;
+  for (const HeldTokenPointer& secret : observed.token_secrets) {
+    if (secret->meta.deleting || secret->meta.controller_uid != observed.team->meta.uid) continue;
+    if (retain) {
+      plan.actions.emplace_back(ReleaseTokenSecret{secret->meta.key, secret->meta.uid});
+    } else {
+      plan.actions.emplace_back(DeleteTokenSecret{secret->meta.key, secret->meta.uid});
+    }
+  }
+}
+
 // The children of a team without a finalizer follow it by the garbage collector; nothing is left to us.
-Plan plan_farewell(const Observed& observed) {
+Plan plan_farewell(const Observed& observed, const BuildContext& build) {
   Plan plan;
   plan.write_status = false;
   const Team& team = *observed.team;
   if (team.finalizer_index < 0) return plan;
+  // A team that another resource owns has nothing of its own there.
+  plan.platform = build.platform && !observed.owner;
   if (team.spec.children == domain::ChildrenPolicy::Orphan) {
     for (const ChildPointer& child : observed.children) {
       if (child->meta.controller_uid != team.meta.uid || child->meta.deleting) continue;
       plan.actions.emplace_back(ReleaseChild{*child->slot, child->meta.key, child->meta.uid});
     }
+    plan_token_farewell(observed, plan);
   }
   plan.actions.emplace_back(RemoveFinalizer{});
   return plan;
@@ -116,10 +141,36 @@ Plan stalled(std::string reason, std::string message) {
   return plan;
 }
 
+// The routing lists go on without them.
+void plan_conflicts(const Observed& observed, Plan& plan) {
+  if (observed.contested.empty()) return;
+  std::string message;
+  for (const auto& [claim, holder] : observed.contested) {
+    message += message.empty() ? "" : "; ";
+    message.append(domain::kRoutingKinds.at(static_cast<std::size_t>(claim.first)).field).append(" ");
+    message.append(claim.second).append(" belongs to TeamProvisioning ").append(holder);
+  }
+  plan.stalls.push_back({"RoutingConflict", message + ", which is older; all else is in effect"});
+}
+
+// A Secret under a name that the team no longer uses, once its token is in another.
+void plan_token_secrets(const Observed& observed, Plan& plan) {
+  const std::string& current = domain::platform_of(observed.team->status).token_secret;
+  if (current.empty() || current != token_secret_name(*observed.team)) return;
+  for (const HeldTokenPointer& secret : observed.token_secrets) {
+    if (secret->meta.key.name != current && !secret->meta.deleting)
+      plan.actions.emplace_back(DeleteTokenSecret{secret->meta.key, secret->meta.uid});
+  }
+}
+
 Plan plan_team(const Observed& observed, const BuildContext& build) {
   const Team& team = *observed.team;
   Plan plan;
-  const bool needs_finalizer = team.spec.children == domain::ChildrenPolicy::Orphan;
+  plan.platform = build.platform;
+  plan.bootstrap = build.platform && build.bootstrap &&
+                   (!team.spec.pipeline || team.spec.pipeline->bootstrap == domain::BootstrapPolicy::Once);
+  const bool needs_finalizer =
+      team.spec.children == domain::ChildrenPolicy::Orphan || build.platform || team.status.platform;
   if (needs_finalizer && team.finalizer_index < 0) plan.actions.emplace_back(AddFinalizer{});
   if (!needs_finalizer && team.finalizer_index >= 0) plan.actions.emplace_back(RemoveFinalizer{});
 
@@ -132,7 +183,12 @@ Plan plan_team(const Observed& observed, const BuildContext& build) {
     plan.actions.emplace_back(CreateServiceAccount{service_account(team.meta.key.ns, account)});
   }
   for (const DesiredChild& child : desired.children) plan_child(child, live.at.at(index(child.slot)), plan);
-  plan_pruning(live, plan);
+  const bool published = build.platform && !domain::platform_of(team.status).published_url.empty();
+  plan_pruning(live, published, plan);
+  if (build.platform) {
+    plan_token_secrets(observed, plan);
+    plan_conflicts(observed, plan);
+  }
   return plan;
 }
 
@@ -160,6 +216,14 @@ struct Describe {
     return "release " + object_name(action.slot, action.key);
   }
 
+  std::string operator()(const DeleteTokenSecret& action) const {
+    return "delete Secret " + action.key.str();
+  }
+
+  std::string operator()(const ReleaseTokenSecret& action) const {
+    return "release Secret " + action.key.str();
+  }
+
  private:
   static kube::ObjectKey key_of(const Json& object) {
     const Json& metadata = object.at("metadata");
@@ -171,8 +235,8 @@ struct Describe {
 
 Plan make_plan(const Observed& observed, const BuildContext& build) {
   const Team& team = *observed.team;
-  if (team.meta.deleting) return plan_farewell(observed);
-  if (team.spec.suspend) {
+  if (team.meta.deleting) return plan_farewell(observed, build);
+  if (team.spec.suspend || team.paused) {
     Plan plan;
     plan.write_status = false;
     return plan;

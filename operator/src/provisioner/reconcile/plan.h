@@ -41,12 +41,29 @@ struct ReleaseChild {
   std::string uid;
 };
 
+// The Secret of a token that is no more, or of a team that goes.
+struct DeleteTokenSecret {
+  kube::ObjectKey key;
+  std::string uid;
+};
+
+struct ReleaseTokenSecret {
+  kube::ObjectKey key;
+  std::string uid;
+};
+
 struct AddFinalizer {};
 
 struct RemoveFinalizer {};
 
-using Action =
-    std::variant<AddFinalizer, CreateServiceAccount, ApplyChild, DeleteChild, ReleaseChild, RemoveFinalizer>;
+using Action = std::variant<AddFinalizer,
+                            CreateServiceAccount,
+                            ApplyChild,
+                            DeleteChild,
+                            ReleaseChild,
+                            DeleteTokenSecret,
+                            ReleaseTokenSecret,
+                            RemoveFinalizer>;
 
 // Why nothing can be done until somebody changes something.
 struct Stall {
@@ -62,6 +79,11 @@ struct Plan {
   bool write_status = true;     // false while suspended or deleting
   std::array<bool, kSlotCount> wanted{};
   std::vector<Slot> terminating{};  // wanted, but its predecessor is still being deleted
+  // The dedicated runtime is to go, and waits until the Config Service does not name it any more.
+  bool withdrawing = false;
+  // The steps in the services around the cluster are to be done, and the one in the AI pipeline too.
+  bool platform = false;
+  bool bootstrap = false;
 
   [[nodiscard]] bool wants(Slot slot) const { return wanted.at(static_cast<std::size_t>(slot)); }
 };

@@ -1,5 +1,7 @@
 #include "provisioner/reconcile/reconciler.h"
 
+#include <algorithm>
+#include <memory>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -8,11 +10,13 @@
 #include "domain/team_status.h"
 #include "json/parse.h"
 #include "provisioner/desired/metadata.h"
+#include "provisioner/reconcile/runtime_state.h"
 #include "provisioner/reconcile/status.h"
 
 namespace tp::provisioner {
 
 using Json = nlohmann::json;
+using std::chrono::milliseconds;
 
 namespace {
 
@@ -28,17 +32,43 @@ Error worth_retrying(Error error) {
   return error;
 }
 
+// The same, with what a pass has come to know since the status was read.
+Observed with_memory(Observed observed, const domain::PlatformStatus& memory) {
+  if (memory == domain::platform_of(observed.team->status)) return observed;
+  auto team = std::make_shared<Team>(*observed.team);
+  team->status.platform = std::make_shared<const domain::PlatformStatus>(memory);
+  observed.team = std::move(team);
+  return observed;
+}
+
+// The finalizer has to be there before anything is that it protects.
+Plan finalizer_first(const Plan& plan) {
+  Plan first;
+  for (const Action& action : plan.actions) {
+    if (std::holds_alternative<AddFinalizer>(action)) first.actions.push_back(action);
+  }
+  return first;
+}
+
 }  // namespace
 
-TeamReconciler::TeamReconciler(
-    kube::ApiClient& api, Caches& caches, Settings settings, const Clock& clock, Rng& rng, log::Logger log)
+TeamReconciler::TeamReconciler(kube::ApiClient& api,
+                               Caches& caches,
+                               const Platform* platform,
+                               Settings settings,
+                               const Clock& clock,
+                               Rng& rng,
+                               log::Logger log)
     : api_(api),
       caches_(caches),
+      platform_(platform),
       settings_(std::move(settings)),
       clock_(clock),
       rng_(rng),
       log_(std::move(log)),
-      executor_(api, caches) {}
+      executor_(api, caches),
+      vault_(api, caches),
+      announcer_(api, clock, rng) {}
 
 Result<kube::Next> TeamReconciler::reconcile(const Context& ctx, const kube::ObjectKey& key) {
   const auto observed = caches_.observe(key);
@@ -46,8 +76,9 @@ Result<kube::Next> TeamReconciler::reconcile(const Context& ctx, const kube::Obj
     forget(key);
     return kube::Next{};
   }
-  const std::uint64_t version = version_of(*observed);
-  if (settled(key, version)) return again();
+  if (recall(key).settled == version_of(*observed)) {
+    if (const kube::Next next = next_look(*observed->team, {}); *next.after > milliseconds{0}) return next;
+  }
   auto next = pass(ctx, *observed, log_.with({"team", key.str()}).with({"reconcile_id", ctx.id}));
   if (!next) return worth_retrying(std::move(next).error());
   return next;
@@ -57,24 +88,127 @@ Result<kube::Next> TeamReconciler::pass(const Context& ctx,
                                         const Observed& observed,
                                         const log::Logger& log) {
   const Team& team = *observed.team;
-  const Plan plan = make_plan(observed, settings_.build);
-  const Outcome outcome = executor_.run(ctx, team, plan, log);
-  bool wrote = outcome.writes > 0;
+  Plan plan = make_plan(observed, settings_.build);
+  if (team.meta.deleting) return farewell(ctx, observed, plan, log);
+
+  Outcome outcome;
+  PlatformReport report{.memory = domain::platform_of(team.status)};
+  Bulkhead::Place place;
+  std::optional<PlatformSteps> steps;
+  if (needs_platform(observed, plan)) {
+    place = platform_->bulkhead.enter(team.meta.key);
+    report.attention = place ? Attention::Given : Attention::Postponed;
+  }
+  if (place) {
+    outcome = executor_.run(ctx, team, finalizer_first(plan), log);
+    if (!outcome.errors.empty()) return outcome.errors.front();
+    steps.emplace(begin(ctx, observed));
+    steps->provision(runtime_url(observed, plan));
+    auto now = caches_.observe(team.meta.key);
+    if (!now) return kube::Next{};
+    plan = make_plan(with_memory(*std::move(now), steps->report().memory), settings_.build);
+  }
+  const unsigned writes_before = outcome.writes;
+  outcome = executor_.run(ctx, team, plan, log);
+  outcome.writes += writes_before;
+  if (steps) {
+    if (plan.bootstrap && !steps->report().error) steps->bootstrap();
+    report = std::move(steps->report());
+    place.reset();
+  }
+  for (const Announcement& news : report.announcements) announcer_.announce(ctx, team, news, log);
+
+  bool wrote = outcome.writes + report.writes > 0;
   if (plan.write_status) {
     // The executor has put what it wrote into the caches, so this is the world after the plan.
-    const auto after = wrote ? caches_.observe(team.meta.key) : observed;
+    const auto after = caches_.observe(team.meta.key);
     if (!after) return kube::Next{};
-    const domain::TeamStatus status = make_status(*after, plan, outcome, to_rfc3339(clock_.wall_now()));
-    TP_ASSIGN_OR_RETURN(const bool reported, report(ctx, *after->team, status));
+    const domain::TeamStatus status =
+        make_status(with_memory(*after, report.memory), plan, outcome, report, to_rfc3339(clock_.wall_now()));
+    TP_ASSIGN_OR_RETURN(const bool reported, report_status(ctx, *after->team, status));
     wrote = wrote || reported;
   }
   if (!outcome.errors.empty()) return outcome.errors.front();
-  if (!wrote) settle(team.meta.key, version_of(observed));
-  return again();
+  if (report.error) {
+    log.warn("the services around the cluster", {{"error", *report.error}});
+    return *report.error;
+  }
+  if (steps) schedule_drift_check(team, 0.9);
+  if (!wrote && !report.again) settle(team.meta.key, version_of(observed));
+  return next_look(team, report);
 }
 
-Result<bool> TeamReconciler::report(const Context& ctx, const Team& team, const domain::TeamStatus& status) {
+Result<kube::Next> TeamReconciler::farewell(const Context& ctx,
+                                            const Observed& observed,
+                                            const Plan& plan,
+                                            const log::Logger& log) {
+  const Team& team = *observed.team;
+  if (plan.platform) {
+    const auto place = platform_->bulkhead.enter(team.meta.key);
+    if (!place) return kube::Next{};
+    PlatformSteps steps = begin(ctx, observed);
+    const bool done = steps.withdraw();
+    const PlatformReport& report = steps.report();
+    const milliseconds waited = std::chrono::duration_cast<milliseconds>(clock_.wall_now() - team.deleted);
+    if (!done && waited < settings_.give_up_after) {
+      const auto now = caches_.observe(team.meta.key);
+      if (!now) return kube::Next{};
+      TP_TRY(report_status(
+          ctx, *now->team,
+          make_farewell_status(with_memory(*now, report.memory), report, to_rfc3339(clock_.wall_now()))));
+      if (report.error) return *report.error;
+      return kube::Next{
+          std::min(report.again.value_or(milliseconds::max()), settings_.give_up_after - waited)};
+    }
+    if (!done) {
+      const Announcement news{
+          true, "GaveUp", "the services did not answer until the end; left as it was: " + what_is_left(team)};
+      announcer_.announce(ctx, team, news, log);
+      log.error("a deletion gives up", {{"left", what_is_left(team)}});
+    }
+  }
+  const Outcome outcome = executor_.run(ctx, team, plan, log);
+  if (!outcome.errors.empty()) return outcome.errors.front();
+  return kube::Next{};
+}
+
+PlatformSteps TeamReconciler::begin(const Context& ctx, const Observed& observed) {
+  return {ctx.child(clock_, settings_.platform_time),
+          {platform_->config, platform_->pipeline, vault_, clock_},
+          observed,
+          [this, ctx, key = observed.team->meta.key](const domain::PlatformStatus& memory) -> Status {
+            const auto now = caches_.observe(key);
+            if (!now) return Error{ErrorCode::NotFound, "the team is gone"};
+            const Observed next = with_memory(*now, memory);
+            return write_status(ctx, *now->team, next.team->status);
+          }};
+}
+
+bool TeamReconciler::needs_platform(const Observed& observed, const Plan& plan) {
+  if (!plan.platform) return false;
+  const Team& team = *observed.team;
+  const bool settled = is_settled(observed, plan, runtime_url(observed, plan), clock_.wall_now()) &&
+                       team.requested_at == team.status.last_handled_reconcile_at;
+  if (!settled) return true;
+  // In order, as far as we know from before our own start: look at some time within the interval, so that not
+  // all teams come at once.
+  if (recall(team.meta.key).drift_check == SteadyTime::max()) schedule_drift_check(team, 0.0);
+  return clock_.now() >= recall(team.meta.key).drift_check;
+}
+
+Result<bool> TeamReconciler::report_status(const Context& ctx,
+                                           const Team& team,
+                                           const domain::TeamStatus& status) {
   if (status == team.status) return false;
+  const Status written = write_status(ctx, team, status);
+  if (written) return true;
+  // The team was deleted, or deleted and made again: the watch will say so.
+  const ErrorCode code = written.error().code;
+  if (code == ErrorCode::NotFound || code == ErrorCode::Conflict) return true;
+  return written.error();
+}
+
+Status TeamReconciler::write_status(const Context& ctx, const Team& team, const domain::TeamStatus& status) {
   const Json body{
       {"apiVersion", domain::kTeamProvisionings.api_version()},
       {"kind", domain::kTeamProvisionings.kind},
@@ -82,38 +216,54 @@ Result<bool> TeamReconciler::report(const Context& ctx, const Team& team, const 
       {"status", domain::status_to_json(status)}};
   const auto applied = api_.apply(ctx, domain::kTeamProvisionings, team.meta.key, json::dump(body),
                                   {.field_manager = kFieldManager, .subresource = "status"});
-  if (!applied) {
-    // The team was deleted, or deleted and made again: the watch will say so.
-    const ErrorCode code = applied.error().code;
-    if (code == ErrorCode::NotFound || code == ErrorCode::Conflict) return true;
-    return Error{applied.error()}.wrap("write the status of " + team.meta.key.str());
-  }
+  if (!applied) return Error{applied.error()}.wrap("write the status of " + team.meta.key.str());
   json::Document document;
   TP_TRY(document.parse(applied->object));
   TP_TRY(caches_.teams(team.meta.key.ns).observe_write(document.root()));
-  return true;
+  return ok();
 }
 
-kube::Next TeamReconciler::again() {
-  const double spread = 0.9 + 0.2 * rng_.uniform();
-  const auto interval = static_cast<double>(settings_.resync_interval.count());
-  return {std::chrono::milliseconds{static_cast<std::chrono::milliseconds::rep>(interval * spread)}};
+kube::Next TeamReconciler::next_look(const Team& team, const PlatformReport& report) {
+  milliseconds after = spread(settings_.resync_interval);
+  if (report.again) after = std::min(after, *report.again);
+  if (const auto drift_check = recall(team.meta.key).drift_check; drift_check != SteadyTime::max())
+    after = std::min(after, std::chrono::ceil<milliseconds>(drift_check - clock_.now()));
+  if (const auto change = platform_ == nullptr ? std::nullopt : next_change(team))
+    after = std::min(after, std::chrono::ceil<milliseconds>(*change - clock_.wall_now()));
+  if (const auto deadline = run_deadline(team.status))
+    after = std::min(after, std::chrono::ceil<milliseconds>(*deadline - clock_.wall_now()));
+  return {std::max(after, milliseconds{0})};
 }
 
-bool TeamReconciler::settled(const kube::ObjectKey& key, std::uint64_t version) const {
+milliseconds TeamReconciler::spread(milliseconds interval) {
+  const double factor = 0.9 + 0.2 * rng_.uniform();
+  return milliseconds{static_cast<milliseconds::rep>(static_cast<double>(interval.count()) * factor)};
+}
+
+TeamReconciler::Memory TeamReconciler::recall(const kube::ObjectKey& key) const {
   const MutexLock lock{m_};
-  const auto found = settled_.find(key);
-  return found != settled_.end() && found->second == version;
+  const auto found = memory_.find(key);
+  return found == memory_.end() ? Memory{} : found->second;
 }
 
 void TeamReconciler::settle(const kube::ObjectKey& key, std::uint64_t version) {
   const MutexLock lock{m_};
-  settled_[key] = version;
+  memory_[key].settled = version;
+}
+
+// Some time between `at_least` and 1.1 of the interval from now.
+void TeamReconciler::schedule_drift_check(const Team& team, double at_least) {
+  const std::chrono::seconds own = domain::platform_of(team.spec).drift_interval;
+  const milliseconds interval = own.count() > 0 ? milliseconds{own} : settings_.drift_interval;
+  const double factor = at_least + (1.1 - at_least) * rng_.uniform();
+  const milliseconds after{static_cast<milliseconds::rep>(static_cast<double>(interval.count()) * factor)};
+  const MutexLock lock{m_};
+  memory_[team.meta.key].drift_check = clock_.now() + after;
 }
 
 void TeamReconciler::forget(const kube::ObjectKey& key) {
   const MutexLock lock{m_};
-  settled_.erase(key);
+  memory_.erase(key);
 }
 
 }  // namespace tp::provisioner

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <unordered_map>
 
 #include "base/clock.h"
@@ -9,48 +10,96 @@
 #include "base/random.h"
 #include "kube/runtime/reconciler.h"
 #include "log/log.h"
+#include "provisioner/reconcile/announcer.h"
+#include "provisioner/reconcile/bulkhead.h"
 #include "provisioner/reconcile/caches.h"
 #include "provisioner/reconcile/execute.h"
+#include "provisioner/reconcile/platform_steps.h"
+#include "provisioner/reconcile/token_vault.h"
 
 namespace tp::provisioner {
 
+// The services around the cluster, for an operator that looks after teams there.
+struct Platform {
+  ConfigService& config;
+  platform::PipelineClient* pipeline;  // null when BuildContext::bootstrap is false
+  Bulkhead& bulkhead;
+};
+
 // Makes the world match one TeamProvisioning: observe, plan, execute, report. The caches must be synced
 // before the first call. A pass that finds everything in place makes no request at all.
+//
+// The order for a team: finalizer, node and configuration in the Config Service, token, children, bootstrap.
+// The agent's URL is published once its Deployment is available, and taken back before it goes. When the
+// services do not answer, or are busy with others, the children are looked after all the same.
 class TeamReconciler final : public kube::Reconciler {
  public:
   struct Settings {
-    BuildContext build;
+    BuildContext build{};
     // Every team is looked at again after this, ±10 %, whatever the watches say.
     std::chrono::milliseconds resync_interval{std::chrono::minutes{10}};
+    // And what it has in the services is read again after this, ±10 %, unless the team says otherwise.
+    std::chrono::milliseconds drift_interval{std::chrono::minutes{10}};
+    // How long a deletion waits for services that do not answer.
+    std::chrono::milliseconds give_up_after{std::chrono::minutes{15}};
+    // Of one pass: what all calls to the services may take together.
+    std::chrono::milliseconds platform_time{std::chrono::seconds{25}};
   };
 
-  // All references must outlive this.
-  TeamReconciler(
-      kube::ApiClient& api, Caches& caches, Settings settings, const Clock& clock, Rng& rng, log::Logger log);
+  // All references must outlive this. `platform`: null when Settings::build.platform is false.
+  TeamReconciler(kube::ApiClient& api,
+                 Caches& caches,
+                 const Platform* platform,
+                 Settings settings,
+                 const Clock& clock,
+                 Rng& rng,
+                 log::Logger log);
 
   [[nodiscard]] Result<kube::Next> reconcile(const Context& ctx, const kube::ObjectKey& key) override;
 
  private:
+  // What is remembered of a team between passes; no decision depends on it that could not be taken without.
+  struct Memory {
+    // What was observed when a pass last found nothing to do. The plan is a pure function of what is
+    // observed, so the same version again needs no second thought.
+    std::optional<std::uint64_t> settled{};
+    SteadyTime drift_check = SteadyTime::max();
+  };
+
   [[nodiscard]] Result<kube::Next> pass(const Context& ctx, const Observed& observed, const log::Logger& log);
-  // Writes the status if something other than time changed. True when it wrote.
-  [[nodiscard]] Result<bool> report(const Context& ctx, const Team& team, const domain::TeamStatus& status);
-  [[nodiscard]] kube::Next again();
-  [[nodiscard]] bool settled(const kube::ObjectKey& key, std::uint64_t version) const;
+  [[nodiscard]] Result<kube::Next> farewell(const Context& ctx,
+                                            const Observed& observed,
+                                            const Plan& plan,
+                                            const log::Logger& log);
+  [[nodiscard]] PlatformSteps begin(const Context& ctx, const Observed& observed);
+  [[nodiscard]] bool needs_platform(const Observed& observed, const Plan& plan);
+  [[nodiscard]] kube::Next next_look(const Team& team, const PlatformReport& report);
+
+  // Writes a status if something other than time changed. True when it wrote.
+  [[nodiscard]] Result<bool> report_status(const Context& ctx,
+                                           const Team& team,
+                                           const domain::TeamStatus& status);
+  [[nodiscard]] Status write_status(const Context& ctx, const Team& team, const domain::TeamStatus& status);
+
+  [[nodiscard]] std::chrono::milliseconds spread(std::chrono::milliseconds interval);
+  [[nodiscard]] Memory recall(const kube::ObjectKey& key) const;
   void settle(const kube::ObjectKey& key, std::uint64_t version);
+  void schedule_drift_check(const Team& team, double at_least);
   void forget(const kube::ObjectKey& key);
 
   kube::ApiClient& api_;
   Caches& caches_;
+  const Platform* const platform_;
   const Settings settings_;
   const Clock& clock_;
   Rng& rng_;
   const log::Logger log_;
   Executor executor_;
+  TokenVault vault_;
+  const Announcer announcer_;
 
   mutable Mutex m_;
-  // What was observed when a pass last found nothing to do. The plan is a pure function of what is observed,
-  // so the same version again needs no second thought.
-  std::unordered_map<kube::ObjectKey, std::uint64_t> settled_ TP_GUARDED_BY(m_);
+  std::unordered_map<kube::ObjectKey, Memory> memory_ TP_GUARDED_BY(m_);
 };
 
 }  // namespace tp::provisioner

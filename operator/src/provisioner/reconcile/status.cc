@@ -1,12 +1,17 @@
 #include "provisioner/reconcile/status.h"
 
 #include <algorithm>
+#include <array>
+#include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "base/time.h"
 #include "kube/core/condition.h"
-#include "provisioner/desired/agent.h"
+#include "provisioner/reconcile/runtime_state.h"
 
 namespace tp::provisioner {
 namespace {
@@ -15,51 +20,34 @@ using kube::Condition;
 using kube::Conditions;
 using kube::ConditionStatus;
 
+constexpr std::array<std::string_view, 3> kPlatformConditions{"ConfigSynced", "TokenReady",
+                                                              "PipelineBootstrapped"};
+// A run that takes longer has failed, whatever comes of it.
+constexpr std::chrono::minutes kRunLimit{15};
+
 struct Verdict {
   std::string reason;
   std::string message;
 };
 
-const Child* find(const Observed& observed, Slot slot) {
-  const auto found =
-      std::find_if(observed.children.begin(), observed.children.end(),
-                   [&](const ChildPointer& child) { return child->slot == slot && !child->meta.deleting; });
-  return found == observed.children.end() ? nullptr : found->get();
-}
-
-enum class Rollout { Absent, Progressing, Failed, Unavailable, Complete };
-
-// As `kubectl rollout status` reads a Deployment, and further: a finished roll-out that has lost replicas is
-// Unavailable.
-Rollout rollout_of(const Child* deployment) {
-  if (deployment == nullptr || !deployment->rollout) return Rollout::Absent;
-  const RolloutState& state = *deployment->rollout;
-  if (state.observed_generation < deployment->meta.generation) return Rollout::Progressing;
-  if (state.updated < state.wanted || state.total > state.updated) {
-    return state.deadline_exceeded ? Rollout::Failed : Rollout::Progressing;
-  }
-  if (state.available < state.wanted) return state.deadline_exceeded ? Rollout::Failed : Rollout::Unavailable;
-  return Rollout::Complete;
-}
-
-// Enough agents answer, be they of the old or the new revision.
-bool available(const Child* deployment) {
-  return deployment != nullptr && deployment->rollout && deployment->rollout->wanted > 0 &&
-         deployment->rollout->available >= deployment->rollout->wanted;
-}
-
 class StatusBuilder {
  public:
-  StatusBuilder(const Observed& observed, const Plan& plan, const Outcome& outcome)
+  StatusBuilder(const Observed& observed,
+                const Plan& plan,
+                const Outcome& outcome,
+                const PlatformReport& report)
       : observed_(observed),
         plan_(plan),
         outcome_(outcome),
-        deployment_(find(observed, Slot::AgentDeployment)) {}
+        report_(report),
+        deployment_(find_child(observed, Slot::AgentDeployment)) {}
 
   Conditions conditions() {
-    summary();
+    // The summary reads the others.
+    platform();
     schedule();
     agent();
+    summary();
     return std::move(conditions_);
   }
 
@@ -72,6 +60,9 @@ class StatusBuilder {
   [[nodiscard]] std::optional<Verdict> stalled() const {
     for (const auto* stalls : {&plan_.stalls, &outcome_.stalls}) {
       if (!stalls->empty()) return Verdict{stalls->front().reason, stalls->front().message};
+    }
+    for (const auto* verdict : verdicts()) {
+      if (verdict->state == StepVerdict::State::Failed) return Verdict{verdict->reason, verdict->message};
     }
     if (plan_.wants(Slot::AgentDeployment) && rollout_of(deployment_) == Rollout::Failed) {
       return Verdict{"ProgressDeadlineExceeded",
@@ -88,6 +79,11 @@ class StatusBuilder {
           "Terminating",
           "waiting for the former " + std::string{info(plan_.terminating.front()).type.kind} + " to be gone"};
     }
+    if (plan_.withdrawing) {
+      return Verdict{"Withdrawing",
+                     "the dedicated runtime goes when the Config Service does not name it any more"};
+    }
+    if (auto waiting = platform_in_progress()) return waiting;
     if (!plan_.wants(Slot::AgentDeployment)) return std::nullopt;
     switch (rollout_of(deployment_)) {
       case Rollout::Absent:
@@ -100,6 +96,49 @@ class StatusBuilder {
       case Rollout::Complete: return std::nullopt;
     }
     return std::nullopt;
+  }
+
+  [[nodiscard]] std::vector<const StepVerdict*> verdicts() const {
+    std::vector<const StepVerdict*> found;
+    for (const auto* verdict : {&report_.config, &report_.token, &report_.schedules, &report_.bootstrap}) {
+      if (*verdict) found.push_back(&**verdict);
+    }
+    return found;
+  }
+
+  [[nodiscard]] std::optional<Verdict> platform_in_progress() const {
+    for (const Condition& condition : conditions_) {
+      const bool ours = std::find(kPlatformConditions.begin(), kPlatformConditions.end(), condition.type) !=
+                        kPlatformConditions.end();
+      if (ours && condition.status != ConditionStatus::True)
+        return Verdict{condition.reason, condition.message};
+    }
+    return std::nullopt;
+  }
+
+  // A step that was not taken stands as it stood; one that this generation has not come to is still to come.
+  void step(std::string_view type, const std::optional<StepVerdict>& verdict) {
+    const Condition* before = kube::find_condition(observed_.team->status.conditions, type);
+    if (verdict) {
+      const bool done = verdict->state == StepVerdict::State::Done;
+      add(std::string{type}, done ? ConditionStatus::True : ConditionStatus::False,
+          {verdict->reason, verdict->message});
+    } else if (report_.attention == Attention::None && before == nullptr) {
+      add(std::string{type}, ConditionStatus::True, {"InPlace", "done before"});
+    } else if (report_.attention == Attention::None ||
+               (before != nullptr && before->observed_generation == observed_.team->meta.generation)) {
+      add(std::string{type}, before->status, {before->reason, before->message});
+    } else {
+      add(std::string{type}, ConditionStatus::False, {"Pending", "not begun yet"});
+    }
+  }
+
+  void platform() {
+    if (!plan_.platform) return;
+    step("ConfigSynced", report_.config);
+    if (domain::platform_of(observed_.team->spec).auth == domain::AuthMode::Token)
+      step("TokenReady", report_.token);
+    if (plan_.bootstrap) step("PipelineBootstrapped", report_.bootstrap);
   }
 
   void summary() {
@@ -115,23 +154,31 @@ class StatusBuilder {
   }
 
   void schedule() {
+    if (report_.schedules && report_.schedules->state == StepVerdict::State::Failed)
+      return add("PipelineScheduled", ConditionStatus::False,
+                 {report_.schedules->reason, report_.schedules->message});
+    const Condition* before = kube::find_condition(observed_.team->status.conditions, "PipelineScheduled");
+    if (report_.attention != Attention::Given && before != nullptr && before->reason == "InvalidSchedule")
+      return add("PipelineScheduled", before->status, {before->reason, before->message});
+
     const bool pipeline = plan_.wants(Slot::PipelineCronJob);
     const bool discovery = plan_.wants(Slot::DiscoveryCronJob);
     if (!pipeline && !discovery) return;
-    const bool there = (!pipeline || find(observed_, Slot::PipelineCronJob) != nullptr) &&
-                       (!discovery || find(observed_, Slot::DiscoveryCronJob) != nullptr);
-    const domain::TeamSpec& spec = observed_.team->spec;
+    const bool there = (!pipeline || find_child(observed_, Slot::PipelineCronJob) != nullptr) &&
+                       (!discovery || find_child(observed_, Slot::DiscoveryCronJob) != nullptr);
+    const domain::ResolvedSchedules schedules = domain::schedules_of(*observed_.team);
+    const auto& settings = observed_.team->spec.pipeline;
     std::string message;
     if (pipeline) {
-      message = "AI pipeline: " + spec.pipeline->schedule;
-      if (!spec.pipeline->time_zone.empty()) message += " " + spec.pipeline->time_zone;
-      if (spec.pipeline->suspend) message += " (suspended)";
+      message = "AI pipeline: " + schedules.pipeline;
+      if (!settings->time_zone.empty()) message += " " + settings->time_zone;
+      if (settings->suspend) message += " (suspended)";
     }
     if (discovery)
-      message += (pipeline ? "; " : "") + ("dependency discovery: " + spec.dependency_discovery->schedule);
+      message += (pipeline ? "; " : "") + ("dependency discovery: " + schedules.dependency_discovery);
     if (!there) {
       add("PipelineScheduled", ConditionStatus::False, {"Missing", "not yet scheduled: " + message});
-    } else if (pipeline && spec.pipeline->suspend) {
+    } else if (pipeline && settings->suspend) {
       add("PipelineScheduled", ConditionStatus::False, {"Suspended", message});
     } else {
       add("PipelineScheduled", ConditionStatus::True, {"Scheduled", message});
@@ -140,7 +187,7 @@ class StatusBuilder {
 
   void agent() {
     if (!plan_.wants(Slot::AgentDeployment)) return;
-    if (available(deployment_)) {
+    if (is_available(deployment_)) {
       add("AgentAvailable", ConditionStatus::True,
           {"Available", "all agent replicas that the team asked for answer"});
     } else {
@@ -152,18 +199,10 @@ class StatusBuilder {
   const Observed& observed_;
   const Plan& plan_;
   const Outcome& outcome_;
+  const PlatformReport& report_;
   const Child* deployment_;
   Conditions conditions_;
 };
-
-// Published only once the agent can answer; not withdrawn because it hiccups.
-std::string service_url(const Observed& observed, const Plan& plan) {
-  const Child* service = find(observed, Slot::AgentService);
-  if (!plan.wants(Slot::AgentService) || service == nullptr) return {};
-  std::string url = agent_url(*observed.team, service->meta.key.name);
-  const bool published = observed.team->status.service_url == url;
-  return published || available(find(observed, Slot::AgentDeployment)) ? url : std::string{};
-}
 
 std::vector<domain::InventoryEntry> inventory(const Observed& observed) {
   std::vector<domain::InventoryEntry> entries;
@@ -177,22 +216,113 @@ std::vector<domain::InventoryEntry> inventory(const Observed& observed) {
   return entries;
 }
 
+// The conditions that are steps of a run, and what they are called there.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kSteps{{
+    {"ConfigSynced", "config"},
+    {"TokenReady", "token"},
+    {"PipelineScheduled", "schedules"},
+    {"AgentAvailable", "agent"},
+    {"PipelineBootstrapped", "bootstrap"},
+}};
+
+std::vector<domain::RunStep> run_steps(const Conditions& conditions, bool failed) {
+  std::vector<domain::RunStep> steps;
+  for (const auto& [type, name] : kSteps) {
+    const Condition* condition = kube::find_condition(conditions, type);
+    if (condition == nullptr) continue;
+    const bool done = condition->status == ConditionStatus::True || condition->reason == "Suspended";
+    const domain::RunPhase phase = done     ? domain::RunPhase::Succeeded
+                                   : failed ? domain::RunPhase::Failed
+                                            : domain::RunPhase::Running;
+    steps.push_back({std::string{name}, phase, condition->message});
+  }
+  return steps;
+}
+
+// Who asked for this generation named the run; without a name (or if the name is that of an earlier
+// generation) it is called by the generation.
+std::string run_id(const Team& team) {
+  const auto& last = team.status.last_run;
+  const std::string& name = team.provisioning_run;
+  const bool used = last && last->id == name && last->generation != team.meta.generation;
+  return name.empty() || used ? "generation-" + std::to_string(team.meta.generation) : name;
+}
+
+// What came of this generation: it is written down once it is known, and then stays.
+domain::LastRun last_run(const Team& team, const Conditions& conditions, std::string_view now) {
+  const std::string id = run_id(team);
+  const auto& before = team.status.last_run;
+  domain::LastRun run{.id = id, .generation = team.meta.generation, .started_at = std::string{now}};
+  if (before && before->id == id && before->generation == team.meta.generation) {
+    if (before->phase != domain::RunPhase::Running) return *before;
+    run.started_at = before->started_at;
+  }
+  const Condition* ready = kube::find_condition(conditions, "Ready");
+  const auto deadline = run_deadline({.last_run = run});
+  const auto time = parse_rfc3339(now);
+  const bool stalled = kube::find_condition(conditions, "Stalled") != nullptr;
+  if (ready->status == ConditionStatus::True) {
+    run.phase = domain::RunPhase::Succeeded;
+  } else if (stalled || (deadline && time && *time >= *deadline)) {
+    run.phase = domain::RunPhase::Failed;
+    run.error = ready->reason + ": " + ready->message;
+  }
+  run.steps = run_steps(conditions, run.phase == domain::RunPhase::Failed);
+  if (run.phase != domain::RunPhase::Running) run.completed_at = now;
+  return run;
+}
+
+std::shared_ptr<const domain::PlatformStatus> remembered(const Team& team) {
+  return domain::platform_of(team.status) == domain::PlatformStatus{} ? nullptr : team.status.platform;
+}
+
 }  // namespace
 
 domain::TeamStatus make_status(const Observed& observed,
                                const Plan& plan,
                                const Outcome& outcome,
+                               const PlatformReport& report,
                                std::string_view now) {
   const Team& team = *observed.team;
+  const bool handled = outcome.errors.empty() && !report.error && report.attention != Attention::Postponed;
   domain::TeamStatus status;
   status.observed_generation = team.meta.generation;
-  status.conditions = kube::carry_transition_times(team.status.conditions,
-                                                   StatusBuilder{observed, plan, outcome}.conditions(), now);
-  status.service_url = service_url(observed, plan);
-  status.last_handled_reconcile_at =
-      outcome.errors.empty() ? team.requested_at : team.status.last_handled_reconcile_at;
+  status.conditions = kube::carry_transition_times(
+      team.status.conditions, StatusBuilder{observed, plan, outcome, report}.conditions(), now);
+  status.service_url = runtime_url(observed, plan);
+  status.last_handled_reconcile_at = handled ? team.requested_at : team.status.last_handled_reconcile_at;
   status.inventory = inventory(observed);
+  status.last_run = last_run(team, status.conditions, now);
+  status.platform = remembered(team);
   return status;
+}
+
+domain::TeamStatus make_farewell_status(const Observed& observed,
+                                        const PlatformReport& report,
+                                        std::string_view now) {
+  const Team& team = *observed.team;
+  const Verdict why{"Terminating", "waiting until the team's part in the Config Service is taken back"};
+  Conditions conditions;
+  const auto add = [&](std::string type, ConditionStatus status, const Verdict& verdict) {
+    conditions.push_back(
+        {std::move(type), status, verdict.reason, verdict.message, team.meta.generation, {}});
+  };
+  for (const auto& [type, verdict] :
+       {std::pair{"ConfigSynced", &report.config}, std::pair{"TokenReady", &report.token}}) {
+    if (*verdict) add(type, ConditionStatus::False, {(*verdict)->reason, (*verdict)->message});
+  }
+  add("Reconciling", ConditionStatus::True, why);
+  add("Ready", ConditionStatus::False, why);
+  domain::TeamStatus status = team.status;
+  status.conditions = kube::carry_transition_times(team.status.conditions, std::move(conditions), now);
+  status.platform = remembered(team);
+  return status;
+}
+
+std::optional<WallTime> run_deadline(const domain::TeamStatus& status) {
+  if (!status.last_run || status.last_run->phase != domain::RunPhase::Running) return std::nullopt;
+  const auto started = parse_rfc3339(status.last_run->started_at);
+  return started ? std::optional{*started + kRunLimit} : std::nullopt;
 }
 
 }  // namespace tp::provisioner

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <optional>
 #include <string_view>
 
+#include "base/clock.h"
 #include "domain/team_provisioning.h"
 #include "provisioner/reconcile/execute.h"
 #include "provisioner/reconcile/observed.h"
 #include "provisioner/reconcile/plan.h"
+#include "provisioner/reconcile/platform_steps.h"
 
 namespace tp::provisioner {
 
@@ -19,6 +22,15 @@ namespace tp::provisioner {
 [[nodiscard]] domain::TeamStatus make_status(const Observed& observed,
                                              const Plan& plan,
                                              const Outcome& outcome,
+                                             const PlatformReport& report,
                                              std::string_view now);
+
+// PURE. The status of a team that goes, and whose deletion waits for the services.
+[[nodiscard]] domain::TeamStatus make_farewell_status(const Observed& observed,
+                                                      const PlatformReport& report,
+                                                      std::string_view now);
+
+// When status.lastRun fails unless it has ended; nothing when it has.
+[[nodiscard]] std::optional<WallTime> run_deadline(const domain::TeamStatus& status);
 
 }  // namespace tp::provisioner

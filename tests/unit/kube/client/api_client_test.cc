@@ -224,24 +224,13 @@ TEST_CASE("ApiClient: an error answer to a stream never reaches the caller's byt
   CHECK(f.body.empty());
 }
 
-TEST_CASE("ApiClient: counts the server's returns", "[kube]") {
+TEST_CASE("ApiClient: creates by POST to the collection", "[kube]") {
   Fixture f;
-  const auto call = [&](Turn turn) {
-    f.unary.turns.push_back(std::move(turn));
-    (void)f.api.get(f.ctx, kServices, f.key);
-    return f.api.recoveries();
-  };
-  CHECK(call({200, ""}) == 0);
-  CHECK(call(Turn{kRefused}) == 0);
-  CHECK(call({503, ""}) == 0);
-  CHECK(call({404, ""}) == 1);  // any answer below 500
-  CHECK(call({200, ""}) == 1);
-  CHECK(call(Turn{Error{ErrorCode::Cancelled, "stopped"}}) == 1);
-  CHECK(call({200, ""}) == 1);  // that was us, not the server
-  CHECK(call({500, ""}) == 1);
-  f.streaming.turns.emplace_back(200, "");
-  CHECK(f.list());
-  CHECK(f.api.recoveries() == 2);
+  f.unary.turns = {{201, "{}"}, {403, "no"}};
+  CHECK(f.api.create(f.ctx, kEvents, "team-a", "{}"));
+  CHECK(f.unary.requests.at(0).method == http::Method::Post);
+  CHECK(f.unary.requests.at(0).target == "/apis/events.k8s.io/v1/namespaces/team-a/events");
+  CHECK(f.api.create(f.ctx, kEvents, "team-a", "{}").error().code == ErrorCode::PermissionDenied);
 }
 
 }  // namespace

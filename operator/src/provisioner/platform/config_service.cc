@@ -1,0 +1,178 @@
+#include "provisioner/platform/config_service.h"
+
+#include <chrono>
+#include <string_view>
+#include <utility>
+
+namespace tp::provisioner {
+namespace {
+
+using Json = nlohmann::json;
+using platform::path_segment;
+
+constexpr std::chrono::minutes kPrincipalFor{10};
+constexpr const char* kBreaker = "config service";
+
+Error malformed(std::string_view what) {
+  return {ErrorCode::DataLoss, "config service: " + std::string{what}};
+}
+
+std::string text(const Json& object, const char* key) {
+  const auto it = object.find(key);
+  return it != object.end() && it->is_string() ? it->get<std::string>() : std::string{};
+}
+
+Result<std::string> org_path(const std::string& org, std::string_view below) {
+  TP_ASSIGN_OR_RETURN(const std::string segment, path_segment(org));
+  return "/api/v1/admin/orgs/" + segment + std::string{below};
+}
+
+Result<std::string> node_path(const TeamId& team, std::string_view below) {
+  TP_ASSIGN_OR_RETURN(const std::string node, path_segment(team.team));
+  return org_path(team.org, "/nodes/" + node + std::string{below});
+}
+
+Result<std::string> tokens_path(const TeamId& team, const std::string& below) {
+  TP_ASSIGN_OR_RETURN(const std::string node, path_segment(team.team));
+  return org_path(team.org, "/teams/" + node + "/tokens" + below);
+}
+
+// Whether it says that the service itself is in trouble.
+bool is_failure(ErrorCode code) {
+  return code == ErrorCode::Unavailable || code == ErrorCode::DeadlineExceeded || code == ErrorCode::DataLoss;
+}
+
+}  // namespace
+
+ConfigService::ConfigService(http::HttpClient& client, http::TokenSource& principal, const Clock& clock)
+    : remote_("config service", client, clock, kTimeout), tokens_(principal), clock_(clock) {}
+
+Result<Json> ConfigService::ask(const Context& ctx, http::Request request) {
+  {
+    const MutexLock lock{m_};
+    const SteadyTime now = clock_.now();
+    if (!breaker_.allow(kBreaker, now)) {
+      const auto pause = breaker_.next_chance(kBreaker, now) - now;
+      return Error{ErrorCode::Unavailable, "config service: it has failed several times in a row; not asked",
+                   std::chrono::ceil<std::chrono::milliseconds>(pause)};
+    }
+  }
+  auto token = tokens_.token(ctx);
+  if (!token) return std::move(token).error().wrap("config service: the operator's principal");
+  request.headers.set("Authorization", "Bearer " + std::string{token->reveal()});
+  auto answer = remote_.call(ctx, request);
+  {
+    const MutexLock lock{m_};
+    if (answer || !is_failure(answer.error().code)) {
+      breaker_.succeeded(kBreaker);
+    } else {
+      breaker_.failed(kBreaker, clock_.now());
+    }
+  }
+  if (!answer && answer.error().code == ErrorCode::Unauthenticated) {
+    tokens_.rejected();
+    return Error{ErrorCode::PermissionDenied, answer.error().message + " (the operator's principal)"};
+  }
+  return answer;
+}
+
+Result<Json> ConfigService::get(const Context& ctx, const Result<std::string>& path) {
+  if (!path) return path.error();
+  return ask(ctx, {http::Method::Get, *path, {}, ""});
+}
+
+Result<std::string> ConfigService::principal(const Context& ctx) {
+  {
+    const MutexLock lock{m_};
+    if (principal_ && clock_.now() < principal_until_) return *principal_;
+  }
+  TP_ASSIGN_OR_RETURN(const Json me, ask(ctx, {http::Method::Get, "/api/v1/auth/me", {}, ""}));
+  if (!me.is_object()) return malformed("a principal that is no object");
+  // Tokens of administrators, the platform's and an org's, are all told as "admin".
+  std::string name = text(me, "subject").empty() ? text(me, "email") : text(me, "subject");
+  if (text(me, "auth_kind") == "admin_token") name.clear();
+  const MutexLock lock{m_};
+  principal_ = name;
+  principal_until_ = clock_.now() + kPrincipalFor;
+  return name;
+}
+
+Result<bool> ConfigService::has_node(const Context& ctx, const std::string& org, const std::string& node) {
+  const auto found = get(ctx, node_path({org, node}, ""));
+  if (found) return true;
+  if (found.error().code == ErrorCode::NotFound) return false;
+  return found.error();
+}
+
+Status ConfigService::create_node(const Context& ctx,
+                                  const TeamId& team,
+                                  const std::string& parent,
+                                  const std::string& name) {
+  Json body{{"node_id", team.team}, {"node_type", "team"}};
+  if (!parent.empty()) body["parent_id"] = parent;
+  if (!name.empty()) body["name"] = name;
+  TP_ASSIGN_OR_RETURN(std::string path, org_path(team.org, "/nodes"));
+  TP_TRY(ask(ctx, platform::json_request(http::Method::Post, std::move(path), body)));
+  return ok();
+}
+
+Result<Json> ConfigService::config(const Context& ctx, const TeamId& team) {
+  TP_ASSIGN_OR_RETURN(Json answer, get(ctx, node_path(team, "/config")));
+  if (!answer.is_object() || !answer["config"].is_object())
+    return malformed("no configuration in the answer");
+  return std::move(answer["config"]);
+}
+
+Result<Json> ConfigService::effective_config(const Context& ctx, const TeamId& team) {
+  TP_ASSIGN_OR_RETURN(const std::string org, path_segment(team.org));
+  TP_ASSIGN_OR_RETURN(const std::string node, path_segment(team.team));
+  TP_ASSIGN_OR_RETURN(Json answer, get(ctx, "/api/v1/config/orgs/" + org + "/nodes/" + node + "/effective"));
+  if (!answer.is_object() || !answer["effective_config"].is_object())
+    return malformed("no effective configuration in the answer");
+  return std::move(answer["effective_config"]);
+}
+
+Result<ConfigService::Put> ConfigService::put_config(const Context& ctx,
+                                                     const TeamId& team,
+                                                     const Json& patch) {
+  TP_ASSIGN_OR_RETURN(std::string path, node_path(team, "/config"));
+  TP_ASSIGN_OR_RETURN(const Json answer, ask(ctx, platform::json_request(http::Method::Put, std::move(path),
+                                                                         {{"patch", patch}})));
+  const bool pending = answer.is_object() && text(answer, "status") == "pending_approval";
+  return pending ? Put::PendingApproval : Put::Accepted;
+}
+
+Result<std::vector<LiveToken>> ConfigService::live_tokens(const Context& ctx, const TeamId& team) {
+  TP_ASSIGN_OR_RETURN(const Json list, get(ctx, tokens_path(team, "")));
+  if (!list.is_array()) return malformed("the list of tokens is no list");
+  std::vector<LiveToken> tokens;
+  for (const Json& row : list) {
+    const auto issued_at =
+        row.is_object() ? platform::parse_service_time(text(row, "issued_at")) : std::nullopt;
+    if (!issued_at || text(row, "token_id").empty()) return malformed("a token without id or time");
+    const auto expires_at = platform::parse_service_time(text(row, "expires_at"));
+    const bool revoked = row.contains("revoked_at") && !row["revoked_at"].is_null();
+    if (revoked || (expires_at && *expires_at <= clock_.wall_now())) continue;
+    tokens.push_back({text(row, "token_id"), *issued_at, text(row, "issued_by")});
+  }
+  return tokens;
+}
+
+Result<ConfigService::Issued> ConfigService::issue_token(const Context& ctx, const TeamId& team) {
+  TP_ASSIGN_OR_RETURN(std::string path, tokens_path(team, ""));
+  TP_ASSIGN_OR_RETURN(const Json answer, ask(ctx, {http::Method::Post, std::move(path), {}, ""}));
+  std::string token = answer.is_object() ? text(answer, "token") : std::string{};
+  const std::size_t dot = token.find('.');
+  if (dot == std::string::npos || dot == 0) return malformed("a token without id in the answer");
+  std::string id = token.substr(0, dot);
+  return Issued{std::move(id), crypto::Secret{std::move(token)}};
+}
+
+Status ConfigService::revoke_token(const Context& ctx, const TeamId& team, const std::string& id) {
+  TP_ASSIGN_OR_RETURN(const std::string segment, path_segment(id));
+  TP_ASSIGN_OR_RETURN(std::string path, tokens_path(team, "/" + segment + "/revoke"));
+  TP_TRY(ask(ctx, {http::Method::Post, std::move(path), {}, ""}));
+  return ok();
+}
+
+}  // namespace tp::provisioner
