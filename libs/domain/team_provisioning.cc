@@ -41,11 +41,14 @@ const PlatformStatus& platform_of(const TeamStatus& status) noexcept {
 
 ResolvedSchedules schedules_of(const TeamProvisioning& team) {
   const auto& pipeline = team.spec.pipeline;
-  if (pipeline && pipeline->source == ScheduleSource::ConfigService)
-    return platform_of(team.status).schedules.value_or(ResolvedSchedules{});
   const auto& discovery = team.spec.dependency_discovery;
-  return {pipeline ? pipeline->schedule : std::string{},
-          discovery && discovery->enabled ? discovery->schedule : std::string{}};
+  const bool elsewhere = pipeline && pipeline->source == ScheduleSource::ConfigService;
+  ResolvedSchedules schedules =
+      elsewhere ? platform_of(team.status).schedules.value_or(ResolvedSchedules{})
+                : ResolvedSchedules{.pipeline = pipeline ? pipeline->schedule : "",
+                                    .dependency_discovery = discovery ? discovery->schedule : ""};
+  if (discovery && !discovery->enabled) schedules.dependency_discovery.clear();
+  return schedules;
 }
 
 bool operator==(const TeamSpec& a, const TeamSpec& b) {

@@ -302,7 +302,8 @@ struct TeamProvisioning {
 [[nodiscard]] const PlatformSpec& platform_of(const TeamSpec& spec) noexcept;
 [[nodiscard]] const PlatformStatus& platform_of(const TeamStatus& status) noexcept;
 
-// The schedules in force: those of the spec, or those that were read from the Config Service.
+// The schedules in force: those of the spec, or those that were read from the Config Service. None for
+// discovery when it is turned off.
 [[nodiscard]] ResolvedSchedules schedules_of(const TeamProvisioning& team);
 
 // Comparison by content, following pointers.

@@ -24,15 +24,6 @@ struct Schedule {
   bool suspend;
 };
 
-// The schedules, wherever they are kept.
-domain::ResolvedSchedules schedules_of(const TeamProvisioning& team) {
-  const domain::TeamSpec& spec = team.spec;
-  if (spec.pipeline && spec.pipeline->source == domain::ScheduleSource::ConfigService)
-    return domain::platform_of(team.status).schedules.value_or(domain::ResolvedSchedules{});
-  return {.pipeline = spec.pipeline ? spec.pipeline->schedule : "",
-          .dependency_discovery = spec.dependency_discovery ? spec.dependency_discovery->schedule : ""};
-}
-
 Json cron_job(const TeamProvisioning& team,
               Slot slot,
               const std::string& name,
@@ -75,7 +66,7 @@ std::optional<Json> build_pipeline_cron_job(const TeamProvisioning& team,
                                             const BuildContext& build,
                                             const std::string& name) {
   const auto& pipeline = team.spec.pipeline;
-  const std::string schedule = schedules_of(team).pipeline;
+  const std::string schedule = domain::schedules_of(team).pipeline;
   if (!pipeline || schedule.empty()) return std::nullopt;
   const std::string& org = team.spec.org_id;
   const std::string& node = team.spec.team_node_id;
@@ -97,8 +88,8 @@ std::optional<Json> build_discovery_cron_job(const TeamProvisioning& team,
                                              const std::string& name) {
   const domain::DependencyDiscovery discovery =
       team.spec.dependency_discovery.value_or(domain::DependencyDiscovery{});
-  const std::string schedule = schedules_of(team).dependency_discovery;
-  if (!discovery.enabled || schedule.empty()) return std::nullopt;
+  const std::string schedule = domain::schedules_of(team).dependency_discovery;
+  if (schedule.empty()) return std::nullopt;
   const std::string& node = team.spec.team_node_id;
   Json container{
       {"name", "dependency-discovery"},
