@@ -62,6 +62,20 @@ def test_the_rights_are_those_of_the_rules_file(cluster, tmp_path):
         assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "team-operator", "namespace": SYSTEM}]
 
 
+PLATFORM = {"services": {"configServiceToken": {"secret": "operator-principal"}, "pipelineUrl": "http://ai-pipeline:8090",
+                         "pipelineToken": {"secret": "pipeline"}}}
+
+
+def test_secrets_are_granted_only_with_a_principal(cluster, tmp_path):
+    rules = [rule for name in ("operator-rules", "operator-platform-rules")
+             for rule in yaml.safe_load((CHART / "files" / f"{name}.yaml").read_text())]
+    (role,) = of_kind(render(cluster, tmp_path, PLATFORM), "ClusterRole")
+    assert role["rules"] == rules
+    (deployment,) = of_kind(render(cluster, tmp_path, PLATFORM), "Deployment")
+    volumes = {v["name"]: v["secret"]["secretName"] for v in deployment["spec"]["template"]["spec"]["volumes"]}
+    assert volumes == {"config-service-token": "operator-principal", "ai-pipeline-token": "pipeline"}
+
+
 def test_the_rules_name_no_wildcard_and_no_secret():
     for rule in yaml.safe_load((CHART / "files" / "operator-rules.yaml").read_text()):
         assert "*" not in rule["apiGroups"] + rule["resources"] + rule["verbs"]
@@ -78,7 +92,7 @@ def test_the_operator_runs_restricted(cluster, tmp_path):
     assert security["capabilities"] == {"drop": ["ALL"]}
 
 
-@pytest.mark.parametrize("values", [{}, ALL_ARGUMENTS], ids=["defaults", "everything"])
+@pytest.mark.parametrize("values", [{}, ALL_ARGUMENTS, PLATFORM], ids=["defaults", "everything", "platform"])
 def test_the_operator_knows_each_argument(cluster, tmp_path, values):
     # It gets as far as the kubeconfig, which is not there: so it has taken all that came before.
     missing = tmp_path / "missing.kubeconfig"

@@ -67,6 +67,23 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - {{ printf "--config-service-peer=%s" (toJson .) | quote }}
 {{- end }}
 {{- end }}
+{{- with .Values.services }}
+{{- if .configServiceToken.secret }}
+- --config-service-token-file=/etc/team-operator/config-service/{{ .configServiceToken.key }}
+{{- with .pipelineUrl }}
+- --ai-pipeline-url={{ . }}
+- --ai-pipeline-token-file=/etc/team-operator/ai-pipeline/{{ $.Values.services.pipelineToken.key }}
+{{- end }}
+{{- with .driftInterval }}
+- --drift-interval={{ . }}
+{{- end }}
+{{- with .deletionGiveUp }}
+- --deletion-give-up={{ . }}
+{{- end }}
+{{- else if .pipelineUrl }}
+{{- fail "services.configServiceToken.secret is needed with services.pipelineUrl: a team is bootstrapped after it is configured" }}
+{{- end }}
+{{- end }}
 {{- range .Values.extraArgs }}
 - {{ . | quote }}
 {{- end }}
