@@ -32,10 +32,11 @@ def manifest(case, spec):
 
 
 def secrets_in(value):
-    """The strings below a secretKeyRef."""
+    """The Secrets that a team's pods read."""
     if isinstance(value, dict):
-        found = [value["secretKeyRef"]] if isinstance(value.get("secretKeyRef"), dict) else []
-        names = [ref["name"] for ref in found if isinstance(ref.get("name"), str) and "," not in ref["name"]]
+        found = [ref.get(key) for field, key in (("secretKeyRef", "name"), ("auditSink", "secretName"))
+                 if isinstance(ref := value.get(field), dict)]
+        names = [name for name in found if isinstance(name, str) and "," not in name]
         return names + [name for child in value.values() for name in secrets_in(child)]
     return [name for child in value for name in secrets_in(child)] if isinstance(value, list) else []
 
