@@ -10,8 +10,10 @@
 #include <iterator>
 #include <map>
 #include <optional>
+#include <sstream>
 #include <utility>
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include "kube/core/text.h"
@@ -226,6 +228,38 @@ class Converter {
   std::size_t values_ = 0;
 };
 
+// Hears where documents begin, without building them.
+class DocumentStart final : public YAML::EventHandler {
+ public:
+  YAML::Mark mark = YAML::Mark::null_mark();
+
+  void OnDocumentStart(const YAML::Mark& at) override { mark = at; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&,
+                       const std::string&,
+                       YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
+  }
+  void OnMapEnd() override {}
+};
+
+// Of a text such as "," yaml-cpp 0.7 makes empty documents for ever, all beginning at one place.
+Status check_documents_end(const std::string& text) {
+  std::istringstream stream{text};
+  YAML::Parser parser{stream};
+  DocumentStart document;
+  for (YAML::Mark before = document.mark; parser.HandleNextDocument(document); before = document.mark) {
+    if (document.mark.pos == before.pos)
+      return Error{ErrorCode::InvalidArgument, at(document.mark) + "a document cannot begin like this"};
+  }
+  return ok();
+}
+
 }  // namespace
 
 Result<std::vector<Manifest>> parse_manifests(std::string_view text) {
@@ -235,7 +269,9 @@ Result<std::vector<Manifest>> parse_manifests(std::string_view text) {
   try {
     std::vector<Manifest> manifests;
     Converter converter;
-    for (const YAML::Node& document : YAML::LoadAll(std::string{text})) {
+    const std::string copied{text};
+    TP_TRY(check_documents_end(copied));
+    for (const YAML::Node& document : YAML::LoadAll(copied)) {
       if (document.IsNull()) continue;
       TP_ASSIGN_OR_RETURN(json value, converter.convert(document));
       manifests.push_back(Manifest{std::move(value), static_cast<std::size_t>(document.Mark().line) + 1});

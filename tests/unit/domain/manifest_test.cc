@@ -132,6 +132,16 @@ TEST_CASE("a bomb of aliases is refused", "[manifest]") {
   CHECK_FALSE(parse_manifests("a: &a [*a]\n"));
 }
 
+// yaml-cpp would make documents of them until the memory is gone.
+TEST_CASE("a text that never ends as YAML is refused", "[manifest]") {
+  CHECK(message_of(",") == "line 1, column 1: a document cannot begin like this");
+  CHECK(message_of(" , ") == "line 1, column 2: a document cannot begin like this");
+  CHECK(message_of("a: 1\n---\n , b\n") == "line 3, column 2: a document cannot begin like this");
+  const auto empty = parse_manifests("---\n---\n# nothing\n---\na: 1\n...\n---\n");
+  REQUIRE(empty);
+  CHECK(empty->size() == 1);
+}
+
 TEST_CASE("a file that is not there is named", "[manifest]") {
   const auto manifests = load_manifests("/nowhere/team.yaml");
   REQUIRE_FALSE(manifests);
