@@ -23,6 +23,7 @@ OPERATOR = [*KUBE, "log", "metrics", "domain", "kube/client", "kube/runtime", "p
 
 EVENT = ["base", "json", "crypto", "http", "platform", "gateway/event"]
 PURE = [*EVENT, "gateway/signatures", "gateway/policy"]
+TEAMS = ["gateway/platform", "kube/core", "kube/client", "kube/runtime", "domain"]
 GATEWAY = [*PURE, "log", "metrics", "postgres", "gateway/sources", "gateway/inbox"]
 
 # area -> the areas it may include, beside itself. An area is a folder (or file) under one of ROOTS; the longest one counts.
@@ -54,7 +55,8 @@ MAY_INCLUDE = {
     "gateway/inbox": [*PURE, "log", "metrics", "postgres"],
     "gateway/ingest": GATEWAY,
     "gateway/dispatch": [*GATEWAY, "gateway/platform"],
-    "gateway/admin": [*GATEWAY, "gateway/platform"],
+    "gateway/teams": [*GATEWAY, *TEAMS],
+    "gateway/admin": [*GATEWAY, *TEAMS, "gateway/teams"],
     "gateway/app": ["*"],
     "main.cc": ["*"],
 }

@@ -58,6 +58,10 @@ bool operator==(const TeamSpec& a, const TeamSpec& b) {
          a.suspend == b.suspend;
 }
 
+bool older(const TeamProvisioning& a, const TeamProvisioning& b) noexcept {
+  return std::tie(a.meta.created, a.meta.uid) < std::tie(b.meta.created, b.meta.uid);
+}
+
 bool operator==(const TeamStatus& a, const TeamStatus& b) {
   return same_platform(a, b) && a.observed_generation == b.observed_generation &&
          a.conditions == b.conditions && a.service_url == b.service_url &&

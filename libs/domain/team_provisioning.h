@@ -306,6 +306,9 @@ struct TeamProvisioning {
 // discovery when it is turned off.
 [[nodiscard]] ResolvedSchedules schedules_of(const TeamProvisioning& team);
 
+// Of two resources for one team the older one owns it (creationTimestamp, then uid).
+[[nodiscard]] bool older(const TeamProvisioning& a, const TeamProvisioning& b) noexcept;
+
 // Comparison by content, following pointers.
 [[nodiscard]] bool operator==(const TeamStatus& a, const TeamStatus& b);
 [[nodiscard]] bool operator==(const TeamSpec& a, const TeamSpec& b);

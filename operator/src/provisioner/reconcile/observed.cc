@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <functional>
 #include <string_view>
-#include <tuple>
 
 #include "domain/naming.h"
 
@@ -62,10 +61,6 @@ const HeldToken* Observed::token_secret(const std::string& name) const {
       std::find_if(token_secrets.begin(), token_secrets.end(),
                    [&](const HeldTokenPointer& secret) { return secret->meta.key.name == name; });
   return found == token_secrets.end() ? nullptr : found->get();
-}
-
-bool older(const domain::TeamProvisioning& a, const domain::TeamProvisioning& b) {
-  return std::tie(a.meta.created, a.meta.uid) < std::tie(b.meta.created, b.meta.uid);
 }
 
 std::uint64_t version_of(const Observed& observed) {

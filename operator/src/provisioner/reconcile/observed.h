@@ -47,9 +47,6 @@ struct Observed {
 // if they differ.
 [[nodiscard]] std::vector<std::string> owner_keys(const domain::TeamProvisioning& team);
 
-// Of two resources for one team the older one owns it (creationTimestamp, then uid).
-[[nodiscard]] bool older(const domain::TeamProvisioning& a, const domain::TeamProvisioning& b);
-
 // A number that changes whenever anything observed does: equal numbers, equal decisions.
 [[nodiscard]] std::uint64_t version_of(const Observed& observed);
 

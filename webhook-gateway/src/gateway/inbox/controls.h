@@ -38,12 +38,15 @@ class Controls {
   postgres::Pool& pool_;
 };
 
-// What the admin role sees of a team's dedicated agent. The worker calls no other address for the team.
+// Where the admin role sees a team's agent. The worker calls no other address for the team.
 struct RuntimeRecord {
   std::string org_id;
   std::string team_node_id;
-  std::string service_url;
+  std::string service_url{};  // of the team's own agent; empty: none
   bool ready = false;
+  std::string mode{"dedicated"};  // or "shared"
+
+  friend bool operator==(const RuntimeRecord&, const RuntimeRecord&) = default;
 };
 
 // Thread-safe. Errors are the database's.
@@ -54,6 +57,7 @@ class TeamRuntimes {
   [[nodiscard]] Result<std::optional<RuntimeRecord>> find(const Context& ctx,
                                                           const std::string& org_id,
                                                           const std::string& team_node_id) const;
+  [[nodiscard]] Result<std::vector<RuntimeRecord>> list(const Context& ctx) const;
   [[nodiscard]] Status put(const Context& ctx, const RuntimeRecord& runtime) const;
   [[nodiscard]] Status remove(const Context& ctx,
                               const std::string& org_id,

@@ -174,15 +174,42 @@ CREATE TABLE orchestrator.controls (
   PRIMARY KEY (source, org_id, team_node_id)
 );
 
--- What the admin role sees of each team's dedicated agent.
+-- Where the admin role sees each team's agent.
 CREATE TABLE orchestrator.team_runtimes (
   org_id       text NOT NULL,
   team_node_id text NOT NULL,
   service_url  text NOT NULL,
   ready        boolean NOT NULL,
+  mode         text NOT NULL CHECK (mode IN ('shared', 'dedicated')),
   updated_at   timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (org_id, team_node_id)
 );
+
+-- Requests for changes to teams, and what came of them. A key stands for one request, in whatever process.
+CREATE TABLE orchestrator.provisioning_runs (
+  id              uuid PRIMARY KEY,
+  org_id          text NOT NULL,
+  team_node_id    text NOT NULL,
+  kind            text NOT NULL CHECK (kind IN ('provision', 'deprovision', 'schedules', 'sync')),
+  idempotency_key text,
+  request_hash    text NOT NULL,
+  status          text NOT NULL CHECK (status IN ('running', 'succeeded', 'failed')),
+  steps           jsonb NOT NULL DEFAULT '{}',
+  error           text NOT NULL,
+  token_given     boolean NOT NULL DEFAULT false,
+  resource_ns     text NOT NULL,
+  resource_name   text NOT NULL,
+  resource_uid    text NOT NULL,
+  generation      bigint NOT NULL,
+  created_at      timestamptz NOT NULL DEFAULT now(),
+  updated_at      timestamptz NOT NULL DEFAULT now()
+);
+CREATE UNIQUE INDEX provisioning_runs_key ON orchestrator.provisioning_runs (org_id, team_node_id, idempotency_key)
+  WHERE idempotency_key IS NOT NULL;
+CREATE INDEX provisioning_runs_open ON orchestrator.provisioning_runs (created_at) WHERE status = 'running';
+-- A token is shown once in the life of a resource, by the run that has this mark; such a run is kept.
+CREATE UNIQUE INDEX provisioning_runs_token ON orchestrator.provisioning_runs (resource_uid) WHERE token_given;
+CREATE INDEX provisioning_runs_resource ON orchestrator.provisioning_runs (resource_uid);
 
 -- Who did what. Its org is the one it was about, or the actor's own: what an org's administrator may look up.
 CREATE TABLE orchestrator.admin_audit (
@@ -244,6 +271,8 @@ BEGIN
   DELETE FROM orchestrator.dedupe_keys WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM orchestrator.dedupe_keys WHERE expires_at < now() LIMIT 200000));
   DELETE FROM orchestrator.admin_audit WHERE at < now() - make_interval(days => event_days);
+  DELETE FROM orchestrator.provisioning_runs
+    WHERE updated_at < now() - make_interval(days => event_days) AND status <> 'running' AND NOT token_given;
 END $$;
 REVOKE ALL ON FUNCTION orchestrator.maintain(integer, integer) FROM PUBLIC;
 SELECT orchestrator.maintain(14, 90);
@@ -269,7 +298,8 @@ std::string_view worker_grants() noexcept {
 GRANT USAGE ON SCHEMA orchestrator TO %I;
 GRANT SELECT ON ALL TABLES IN SCHEMA orchestrator TO %I;
 GRANT INSERT, UPDATE, DELETE ON orchestrator.inbox, orchestrator.team_queues, orchestrator.attempts, orchestrator.events,
-  orchestrator.duplicates, orchestrator.workers, orchestrator.controls, orchestrator.team_runtimes TO %I;
+  orchestrator.duplicates, orchestrator.workers, orchestrator.controls, orchestrator.team_runtimes,
+  orchestrator.provisioning_runs TO %I;
 GRANT INSERT ON orchestrator.admin_audit TO %I;
 GRANT EXECUTE ON FUNCTION orchestrator.maintain(integer, integer) TO %I;
 )sql";
