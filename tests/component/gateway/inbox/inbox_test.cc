@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "fixture.h"
+#include "gateway/inbox/purge.h"
 
 namespace tp::gateway::test {
 namespace {
@@ -762,6 +763,39 @@ TEST_CASE("the depth of the inbox by state, and the age of what could be worked 
   depth = must(inbox.depth(f.ctx()));
   CHECK(depth.events == std::map<State, std::int64_t>{{State::Received, 3}, {State::Held, 2}});
   CHECK(depth.oldest < 80s);
+}
+
+TEST_CASE("a team's bodies go, those of others stay, and what had not ended is dead") {
+  Fixture f;
+  Inbox& inbox = f.worker();
+  f.arrive(inbox, "o", "t", {"done", "open", "running"});
+  f.arrive(inbox, "o", "u", {"other"});
+  auto claimed = f.claim_all(inbox);
+  for (const ClaimedEvent& event : claimed) {
+    if (event.event.provider_id == "done") f.finish(inbox, event);
+  }
+  NewEvent scoped = new_event("scoped");
+  scoped.scope = {"o", "t"};
+  f.put(std::move(scoped));
+  f.put(new_event("nobody"));
+
+  CHECK(must(purge_team(f.ctx(), f.pool(), "o", "t")) == 4);
+  CHECK(f.state_of(f.id_of("done")) == "done/test");
+  for (const char* id : {"open", "running", "scoped"}) {
+    CAPTURE(id);
+    CHECK(f.state_of(f.id_of(id)) == "dead/purged");
+  }
+  CHECK(f.state_of(f.id_of("nobody")) == "received/");
+  CHECK(f.db.count("orchestrator.payloads") == 2);
+  CHECK(f.db.count("orchestrator.events WHERE org_id = 'o' AND team_node_id = 't'") == 4);
+  CHECK(must(purge_team(f.ctx(), f.pool(), "o", "t")) == 0);
+
+  // The run in flight ends, and finds its claim void.
+  for (const ClaimedEvent& event : claimed) {
+    if (event.event.provider_id == "running") f.finish(inbox, event);
+  }
+  CHECK(f.state_of(f.id_of("running")) == "dead/purged");
+  CHECK(f.db.count("orchestrator.events") == 4);
 }
 
 }  // namespace

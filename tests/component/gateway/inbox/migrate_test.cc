@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "fixture.h"
+#include "gateway/inbox/purge.h"
 #include "gateway/inbox/schema.h"
 
 namespace tp::gateway::test {
@@ -104,7 +105,7 @@ TEST_CASE("the ingest role adds events, and reads nothing but ids and keys") {
         "SELECT expires_at FROM orchestrator.dedupe_keys", "UPDATE orchestrator.inbox SET state = 'received'",
         "UPDATE orchestrator.dedupe_keys SET digest_key = ''",
         "INSERT INTO orchestrator.controls (changed_by) VALUES ('x')", "SELECT orchestrator.maintain(1, 1)",
-        "CREATE TABLE orchestrator.mine (n int)",
+        "SELECT orchestrator.purge_team('o', 't')", "CREATE TABLE orchestrator.mine (n int)",
         "INSERT INTO orchestrator.inbox (id, source, kind) VALUES (gen_random_uuid(), '', '') RETURNING "
         "state"}) {
     CAPTURE(sql);
@@ -134,6 +135,7 @@ TEST_CASE("the worker's role can do all that a worker does, and change no table"
   CHECK(f.state_of(events[0].claim.id) == "received/redelivered");
   must(inbox.wake_forgotten(f.ctx()));
   must(inbox.maintain(f.ctx(), 14, 90));
+  CHECK(must(purge_team(f.ctx(), pool, "o", "t")) == 0);
   must(inbox.depth(f.ctx()));
   must(inbox.retire(f.ctx()));
   for (const char* sql : {"DROP TABLE orchestrator.inbox", "CREATE TABLE orchestrator.mine (n int)",

@@ -276,6 +276,31 @@ BEGIN
 END $$;
 REVOKE ALL ON FUNCTION orchestrator.maintain(integer, integer) FROM PUBLIC;
 SELECT orchestrator.maintain(14, 90);
+
+-- Takes away the bodies of all events of a team; those that have not ended are dead. An event is the team's that it was
+-- routed to, else of the secret that verified it. With the owner's rights too: no other way may delete bodies.
+CREATE FUNCTION orchestrator.purge_team(org text, team text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  bodies bigint;
+BEGIN
+  WITH gone AS (
+    DELETE FROM orchestrator.inbox WHERE coalesce(org_id, nullif(scope_org, '')) = org
+      AND coalesce(team_node_id, nullif(scope_team, '')) = team
+    RETURNING *
+  ), ended AS (
+    INSERT INTO orchestrator.events (id, source, endpoint, scope_org, scope_team, kind, provider_id, order_key, lane,
+      body_bytes, received_at, state, reason, org_id, team_node_id, attempts, uncertain, duplicates, fence, started_at)
+    SELECT id, source, endpoint, scope_org, scope_team, kind, provider_id, order_key, lane, body_bytes, received_at,
+      'dead', 'purged', org, team, attempts, uncertain, duplicates, fence, started_at FROM gone
+  ), its AS (
+    SELECT id FROM gone UNION ALL SELECT id FROM orchestrator.events WHERE org_id = org AND team_node_id = team
+  )
+  DELETE FROM orchestrator.payloads WHERE event_id IN (SELECT id FROM its);
+  GET DIAGNOSTICS bodies = ROW_COUNT;
+  RETURN bodies;
+END $$;
+REVOKE ALL ON FUNCTION orchestrator.purge_team(text, text) FROM PUBLIC;
 )sql";
 
 constexpr std::array kMigrations{Migration{1, "inbox", kInbox}};
@@ -301,7 +326,7 @@ GRANT INSERT, UPDATE, DELETE ON orchestrator.inbox, orchestrator.team_queues, or
   orchestrator.duplicates, orchestrator.workers, orchestrator.controls, orchestrator.team_runtimes,
   orchestrator.provisioning_runs TO %I;
 GRANT INSERT ON orchestrator.admin_audit TO %I;
-GRANT EXECUTE ON FUNCTION orchestrator.maintain(integer, integer) TO %I;
+GRANT EXECUTE ON FUNCTION orchestrator.maintain(integer, integer), orchestrator.purge_team(text, text) TO %I;
 )sql";
 }
 
