@@ -181,7 +181,7 @@ class WorkerFixture : public Fixture {
             registry,
             no_log()),
         router(
-            {}, inbox, directory, interactions_, settler, policy, [] {}, db.clock(), rng, no_log()),
+            {}, inbox, directory, interactions_, notifier, settler, policy, [] {}, db.clock(), rng, no_log()),
         resolver(inbox, service, notifier, settler, policy, db.clock(), rng, no_log()) {}
 
   static Dispatcher::Settings default_settings() {

@@ -73,6 +73,11 @@ TEST_CASE("route: while the Config Service is away events wait, until they are t
     f.make_due(id);
     f.settle();
     CHECK(f.state_of(id) == "dead/config_service");
+    REQUIRE(f.told_slack("chat.postMessage"));
+    const auto said = nlohmann::json::parse(f.slack.requests().back().body);
+    CHECK(said.at("channel") == "C1");
+    CHECK(said.at("thread_ts") == "1768000000.0001");
+    CHECK(said.at("text").get<std::string>().find(id.str()) != std::string::npos);
   }
 }
 

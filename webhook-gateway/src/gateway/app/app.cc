@@ -196,7 +196,7 @@ class WorkerRole {
     router_.emplace(
         Router::Settings{.retry_for = std::chrono::ceil<seconds>(options.retry_for),
                          .slack_retry_for = std::chrono::ceil<seconds>(options.slack_retry_for)},
-        inbox_, *platform_.directory, *interactions_, *settler_, base_.config.policy,
+        inbox_, *platform_.directory, *interactions_, *notifier_, *settler_, base_.config.policy,
         [this] { due_teams_(); }, base_.clock, base_.rng, base_.log.named("route"));
     resolver_.emplace(inbox_, *platform_.service, *notifier_, *settler_, base_.config.policy, base_.clock,
                       base_.rng, base_.log.named("resolve"));

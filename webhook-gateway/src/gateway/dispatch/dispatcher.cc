@@ -367,12 +367,11 @@ void Dispatcher::postpone(const std::vector<ClaimedEvent>& events,
                            .delay = pause,
                            .failed = failed});
     if (!too_old) continue;
-    GaveUp notice{
-        .event = event.claim.id, .source = event.event.source, .reason = reason, .never_seen = true};
-    if (const auto asked = source_of(event.event.source).interpret(event.event, policy_); asked) {
-      if (const auto* run = std::get_if<RunRequest>(&*asked)) notice.slack = run->slack;
-    }
-    notifier_.gave_up(std::move(notice));
+    notifier_.gave_up({.event = event.claim.id,
+                       .source = event.event.source,
+                       .reason = reason,
+                       .never_seen = true,
+                       .slack = slack_thread_of(event.event, policy_)});
   }
   settler_.settle(std::move(settlements));
 }

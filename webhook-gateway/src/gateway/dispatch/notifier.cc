@@ -2,6 +2,9 @@
 
 #include <chrono>
 #include <utility>
+#include <variant>
+
+#include "gateway/sources/registry.h"
 
 namespace tp::gateway {
 namespace {
@@ -10,6 +13,12 @@ constexpr std::size_t kMost = 1'000;
 constexpr std::chrono::seconds kDeadline{10};
 
 }  // namespace
+
+std::optional<SlackThread> slack_thread_of(const StoredEvent& event, const Policy& policy) {
+  const auto asked = source_of(event.source).interpret(event, policy);
+  const auto* run = asked ? std::get_if<RunRequest>(&*asked) : nullptr;
+  return run != nullptr ? run->slack : std::nullopt;
+}
 
 Notifier::Notifier(const ConfigService& service, const SlackApi* slack, const Clock& clock, log::Logger log)
     : service_(service), slack_(slack), log_(std::move(log)), chores_("notifier", kDeadline, kMost, clock) {}

@@ -10,6 +10,7 @@
 #include "gateway/platform/chores.h"
 #include "gateway/platform/config_service.h"
 #include "gateway/platform/slack_api.h"
+#include "gateway/policy/policy.h"
 #include "log/log.h"
 
 namespace tp::gateway {
@@ -25,6 +26,9 @@ struct GaveUp {
   bool never_seen = false;  // certainly no agent has seen it, so none has recorded it
   std::optional<SlackThread> slack{};
 };
+
+// The thread in which an event was asked for, if it was one of Slack's.
+[[nodiscard]] std::optional<SlackThread> slack_thread_of(const StoredEvent& event, const Policy& policy);
 
 // Says what became of people's words when no agent will: in the Slack thread, and, for a run that no agent
 // has seen, in the Config Service's record of runs. Best effort on a thread of its own: what fails is logged,

@@ -5,7 +5,6 @@
 
 #include "base/backoff.h"
 #include "gateway/platform/outcome.h"
-#include "gateway/sources/registry.h"
 
 namespace tp::gateway {
 namespace {
@@ -65,14 +64,11 @@ void Resolver::resolve(const Context& ctx, const UnknownRun& run) {
   } else if (const auto* dead = std::get_if<Dead>(&next)) {
     settlement.state = State::Dead;
     settlement.reason = dead->reason;
-    GaveUp notice{.event = event.claim.id,
-                  .team = {run.org_id, run.team_node_id},
-                  .source = event.event.source,
-                  .reason = dead->reason};
-    if (const auto asked = source_of(event.event.source).interpret(event.event, policy_); asked) {
-      if (const auto* request = std::get_if<RunRequest>(&*asked)) notice.slack = request->slack;
-    }
-    notifier_.gave_up(std::move(notice));
+    notifier_.gave_up({.event = event.claim.id,
+                       .team = {run.org_id, run.team_node_id},
+                       .source = event.event.source,
+                       .reason = dead->reason,
+                       .slack = slack_thread_of(event.event, policy_)});
   } else {
     settlement.state = State::Retrying;
     settlement.reason = "not_in_audit";

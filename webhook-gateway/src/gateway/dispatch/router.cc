@@ -41,6 +41,7 @@ Router::Router(Settings settings,
                Inbox& inbox,
                Directory& directory,
                Interactions& interactions,
+               Notifier& notifier,
                Settler& settler,
                const Policy& policy,
                std::function<void()> routed,
@@ -51,6 +52,7 @@ Router::Router(Settings settings,
       inbox_(inbox),
       directory_(directory),
       interactions_(interactions),
+      notifier_(notifier),
       settler_(settler),
       policy_(policy),
       routed_(std::move(routed)),
@@ -131,7 +133,14 @@ void Router::route(const Context& ctx, const ClaimedEvent& event, const RunReque
 }
 
 void Router::retry_later(const ClaimedEvent& event, const Error& error, std::string reason, Batch& batch) {
-  if (event.age > retry_for(event.event.source)) return batch.end(event, State::Dead, std::move(reason));
+  if (event.age > retry_for(event.event.source)) {
+    notifier_.gave_up({.event = event.claim.id,
+                       .source = event.event.source,
+                       .reason = reason,
+                       .never_seen = true,
+                       .slack = slack_thread_of(event.event, policy_)});
+    return batch.end(event, State::Dead, std::move(reason));
+  }
   const bool stopping = error.code == ErrorCode::Cancelled;  // nobody's failure
   milliseconds delay =
       stopping ? milliseconds{0} : kBackoff.delay(static_cast<unsigned>(event.failures) + 1, rng_);

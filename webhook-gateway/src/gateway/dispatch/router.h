@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "gateway/dispatch/interactions.h"
+#include "gateway/dispatch/notifier.h"
 #include "gateway/dispatch/settler.h"
 #include "gateway/inbox/inbox.h"
 #include "gateway/platform/directory.h"
@@ -33,6 +34,7 @@ class Router {
          Inbox& inbox,
          Directory& directory,
          Interactions& interactions,
+         Notifier& notifier,
          Settler& settler,
          const Policy& policy,
          std::function<void()> routed,
@@ -56,6 +58,7 @@ class Router {
   Inbox& inbox_;
   Directory& directory_;
   Interactions& interactions_;
+  Notifier& notifier_;
   Settler& settler_;
   const Policy& policy_;
   const std::function<void()> routed_;
