@@ -213,8 +213,13 @@ TEST_CASE_METHOD(Platform, "feedback and runs are recorded as an internal servic
   REQUIRE(service.end_run(ctx, "r1", {.success = false, .duration = 1500ms, .error = "refused"}));
   CHECK(http.requests().back().method == http::Method::Patch);
   CHECK(json::parse(http.requests().back().body) ==
-        json::parse(
-            R"({"status":"failed","duration_seconds":1.5,"output_summary":null,"error_message":"refused"})"));
+        json::parse(R"({"status":"failed","duration_seconds":1.5,"output_summary":null,"output_json":null,
+                        "error_message":"refused"})"));
+
+  // An output that is no object is refused with 422.
+  answers({"/api/v1/internal/agent-runs/r1"}, "{}");
+  REQUIRE(service.end_run(ctx, "r1", {.success = true, .output = "text"}));
+  CHECK(json::parse(http.requests().back().body).at("output_json") == json{{"output", "text"}});
 }
 
 TEST_CASE_METHOD(Platform, "tool calls: the list") {

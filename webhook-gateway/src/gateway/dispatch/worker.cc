@@ -93,6 +93,7 @@ void Worker::loop(const char* name,
 }
 
 void Worker::keep(const std::stop_token& stop) {
+  bool healthy = true;  // it is said once when that changes
   set_thread_name("keeper");
   SteadyTime look_at{};
   SteadyTime maintain_at{};
@@ -113,9 +114,9 @@ void Worker::keep(const std::stop_token& stop) {
       return inbox_.maintain(ctx, settings_.payload_days, settings_.event_days);
     };
     const Status tended = tend();
-    if (!tended && healthy_.load(std::memory_order_relaxed) && tended.error().code != ErrorCode::Cancelled)
+    if (!tended && healthy && tended.error().code != ErrorCode::Cancelled)
       log_.warn("the inbox cannot be tended", {{"error", tended.error()}});
-    healthy_.store(tended.has_value(), std::memory_order_relaxed);
+    healthy = tended.has_value();
     // Several heartbeats fit into a lease, so that one that is late loses nothing.
     never_.pause(stop, std::min(milliseconds{1'000}, settings_.lease / 5));
   }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <functional>
 #include <string>
@@ -63,9 +62,6 @@ class Worker {
   // left. DeadlineExceeded when runs were still in flight: they stand as unknown in the inbox.
   [[nodiscard]] Status drain(const Context& ctx);
 
-  // Whether the last exchange with the database went well and no heartbeat is overdue.
-  [[nodiscard]] bool healthy() const noexcept { return healthy_.load(std::memory_order_relaxed); }
-
  private:
   // Calls `step` until the stop: at once again while it finds work, after a pause when not, with backoff when
   // it fails.
@@ -83,7 +79,6 @@ class Worker {
   Rng& rng_;
   metrics::Registry& registry_;
   const log::Logger log_;
-  std::atomic<bool> healthy_{true};
   Wakes wakes_;
   Wake never_;
   std::vector<std::jthread> claimers_;

@@ -83,7 +83,6 @@ struct NewEvent {
       order_key{};  // events of one key are dispatched one after the other, oldest first; empty: no order
   Lane lane = Lane::Normal;
   std::chrono::seconds dedupe_for{std::chrono::hours{24 * 90}};  // how long digest and ids are remembered
-  WallTime received_at{};
   std::vector<std::pair<std::string, std::string>>
       headers{};       // the few that the worker needs; never a signature
   std::string body{};  // exact bytes

@@ -65,8 +65,6 @@ Outcome classify(const http::Exchange& exchange, bool token_was_fresh) {
   return outcome;
 }
 
-Outcome lost_attempt() { return {.kind = OutcomeKind::Unknown, .cause = "stopped"}; }
-
 NextStep next_step(const Outcome& outcome, const Attempts& attempts, const RetryBudget& budget, Rng& rng) {
   const auto retry = [&](bool new_token) -> NextStep {
     const auto pause = std::max(budget.backoff.delay(attempts.made, rng),

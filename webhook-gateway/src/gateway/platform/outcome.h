@@ -43,8 +43,6 @@ struct Outcome {
 
 // `token_was_fresh`: the team's token was minted for this attempt.
 [[nodiscard]] Outcome classify(const http::Exchange& exchange, bool token_was_fresh);
-// Of an attempt that is on record and whose process is gone.
-[[nodiscard]] Outcome lost_attempt();
 
 // Where an event stands when an attempt has ended.
 struct Attempts {

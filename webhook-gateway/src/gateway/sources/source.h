@@ -32,7 +32,7 @@ struct Delivery {
 // What is to be stored, and how it is answered then. Without events nothing is stored and the answer is given
 // at once; it may be a refusal (415).
 struct Admission {
-  std::vector<NewEvent> events;  // without id, scope, source, endpoint and received_at: the ingest's part
+  std::vector<NewEvent> events;  // without id, scope, source and endpoint: the ingest's part
   http::Response answer;
 };
 
