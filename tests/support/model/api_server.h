@@ -45,6 +45,9 @@ class ModelApiServer final : public ModelService {
   // Null when there is none.
   [[nodiscard]] nlohmann::json find(const kube::ResourceType& type, const kube::ObjectKey& key) const;
   [[nodiscard]] std::vector<nlohmann::json> list(const kube::ResourceType& type) const;
+  // By resource ("deployments.apps"), namespace and name.
+  using Id = std::tuple<std::string, std::string, std::string>;
+  [[nodiscard]] const std::map<Id, nlohmann::json>& objects() const { return objects_; }
   // Everything but Events, and without resourceVersions and times: equal for two histories that came to the
   // same end. uids count how often an object was made, so they are equal too.
   [[nodiscard]] nlohmann::json canonical() const;
@@ -65,8 +68,6 @@ class ModelApiServer final : public ModelService {
                                                 const nlohmann::json& object);
 
  private:
-  // Resource ("deployments.apps"), namespace, name.
-  using Id = std::tuple<std::string, std::string, std::string>;
   struct Target;
 
   [[nodiscard]] http::Response answer(const http::Request& request, const Fault& fault) override;

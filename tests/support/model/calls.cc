@@ -42,6 +42,7 @@ std::optional<Fault> Calls::begin(Call call) {
   if (dead_) return std::nullopt;
   clock_.advance(kDuration);
   const std::size_t index = log_.size();
+  if (index == meanwhile_.first) meanwhile_.second();
   Fault fault;
   for (const auto& [applies, what] : faults_) {
     if (!applies(index, call)) continue;

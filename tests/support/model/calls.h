@@ -70,6 +70,9 @@ class Calls {
   [[nodiscard]] bool dead() const { return dead_; }
   void revive() { dead_ = false; }
 
+  // Somebody else does something right before the call with this index.
+  void before(std::size_t index, std::function<void()> what) { meanwhile_ = {index, std::move(what)}; }
+
   // `fault` happens to the calls for which `applies` is true; the first one that applies counts.
   using Applies = std::function<bool(std::size_t index, const Call& call)>;
   void inject(Applies applies, Fault fault) { faults_.emplace_back(std::move(applies), fault); }
@@ -89,6 +92,7 @@ class Calls {
   std::size_t crash_ = kNever;
   bool after_ = false;
   bool dead_ = false;
+  std::pair<std::size_t, std::function<void()>> meanwhile_{kNever, {}};
   std::vector<std::pair<Applies, Fault>> faults_;
   std::vector<Call> log_;
 };

@@ -58,6 +58,8 @@ class ModelConfigService final : public ModelService {
   [[nodiscard]] const std::map<Key, Node>& nodes() const { return nodes_; }
   [[nodiscard]] const Node* node(const std::string& org, const std::string& node) const;
   [[nodiscard]] std::vector<Token> live_tokens(const std::string& org, const std::string& team) const;
+  // Of all teams, also the revoked ones.
+  [[nodiscard]] const std::vector<Token>& tokens() const { return tokens_; }
   // Nodes, configurations, and for each team who issued its live tokens; equal for two histories that came to
   // the same end.
   [[nodiscard]] nlohmann::json canonical();

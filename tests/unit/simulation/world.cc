@@ -3,11 +3,17 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "base/backoff.h"
+#include "crypto/encoding.h"
 #include "domain/team_provisioning.h"
+#include "http/token_source.h"
 #include "kube/client/api_client.h"
+#include "platform/pipeline.h"
+#include "provisioner/platform/config_service.h"
+#include "provisioner/reconcile/bulkhead.h"
 #include "provisioner/reconcile/caches.h"
 #include "provisioner/reconcile/reconciler.h"
 #include "support/model/watch_feed.h"
@@ -23,6 +29,27 @@ constexpr std::chrono::hours kPatience{2};
 // What is to be done later than this is a resync.
 constexpr std::chrono::minutes kSoon{2};
 
+class FixedToken final : public http::TokenSource {
+ public:
+  [[nodiscard]] Result<crypto::Secret> token(const Context& /*ctx*/) override {
+    return crypto::Secret{"planted-principal"};
+  }
+  void rejected() noexcept override {}
+};
+
+provisioner::BuildContext build_context(bool platform) {
+  provisioner::BuildContext build;
+  build.platform = platform;
+  build.bootstrap = platform;
+  return build;
+}
+
+void replace_all(std::string& text, const std::string& what, const std::string& with) {
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size())) {
+    text.replace(at, what.size(), with);
+  }
+}
+
 }  // namespace
 
 // What an operator holds in memory. The queue and its rules are those of WorkQueue and Controller, without
@@ -30,32 +57,48 @@ constexpr std::chrono::minutes kSoon{2};
 struct World::Life {
   explicit Life(World& in)
       : world(in),
+        build(build_context(in.platform)),
         api(in.kube, in.kube, in.clock),
-        caches({}, in.build_),
+        caches({}, build),
         feed(in.kube),
-        reconciler(api, caches, {.build = in.build_}, in.clock, in.rng_, log::Logger{in.sink_, "reconcile"}) {
-    caches.subscribe(
-        [this](const TeamPointer& before, const TeamPointer& after) { changed(before, after); },
-        [this](const ChildPointer& before, const ChildPointer& after) { changed(before, after); },
-        [this](const auto& before, const auto& after) {
-          if (after) return;
-          for (const TeamPointer& team : caches.teams_in(before->meta.key.ns)) enqueue(*team);
-        });
+        config(in.config, token, in.clock),
+        pipeline(in.pipeline, token, in.clock),
+        bulkhead(1, [this](const kube::ObjectKey& key) { add(key, std::chrono::milliseconds{0}); }),
+        services{config, &pipeline, bulkhead},
+        reconciler(api,
+                   caches,
+                   in.platform ? &services : nullptr,
+                   {.build = build},
+                   in.clock,
+                   in.rng_,
+                   log::Logger{in.sink_, "reconcile"}) {
+    caches.subscribe([this](const TeamPointer& before, const TeamPointer& after) { team(before, after); },
+                     [this](const auto& before, const auto& after) { owned(before, after); },
+                     [this](const auto& before, const auto& after) {
+                       if (after) return;
+                       for (const TeamPointer& team : caches.teams_in(before->meta.key.ns)) enqueue(*team);
+                     },
+                     [this](const auto& before, const auto& after) { owned(before, after); });
     for (const auto& watch : caches.watches([] {})) feed.add(watch.selection, watch.collection);
     feed.list();
   }
 
   void enqueue(const provisioner::Team& team) { add(team.meta.key, std::chrono::milliseconds{0}); }
 
-  void changed(const TeamPointer& before, const TeamPointer& after) {
-    for (const TeamPointer& other : caches.namesakes(after ? *after : *before)) enqueue(*other);
-    enqueue(after ? *after : *before);
+  void team(const TeamPointer& before, const TeamPointer& after) {
+    for (const TeamPointer& side : {before, after}) {
+      if (!side) continue;
+      enqueue(*side);
+      for (const TeamPointer& other : caches.namesakes(*side)) enqueue(*other);
+      for (const TeamPointer& other : caches.rivals(*side)) enqueue(*other);
+    }
   }
 
-  void changed(const ChildPointer& before, const ChildPointer& after) {
-    for (const ChildPointer& child : {before, after}) {
-      if (!child) continue;
-      for (const TeamPointer& team : caches.owners_of(*child)) enqueue(*team);
+  template <class Pointer>
+  void owned(const Pointer& before, const Pointer& after) {
+    for (const Pointer& side : {before, after}) {
+      if (!side) continue;
+      for (const TeamPointer& team : caches.owners_of(*side)) enqueue(*team);
     }
   }
 
@@ -95,9 +138,15 @@ struct World::Life {
   }
 
   World& world;
+  const provisioner::BuildContext build;
   kube::ApiClient api;
   provisioner::Caches caches;
   WatchFeed feed;
+  FixedToken token;
+  provisioner::ConfigService config;
+  platform::PipelineClient pipeline;
+  provisioner::Bulkhead bulkhead;
+  const provisioner::Platform services;
   provisioner::TeamReconciler reconciler;
   const Backoff backoff{};
   std::map<kube::ObjectKey, SteadyTime> queue;
@@ -110,6 +159,10 @@ World::~World() = default;
 
 void World::apply(const Json& team) { kube.apply(domain::kTeamProvisionings, team, "kubectl"); }
 
+void World::annotate(const kube::ObjectKey& key, const std::string& annotation, const std::string& value) {
+  kube.edit(domain::kTeamProvisionings, key, {{"metadata", {{"annotations", {{annotation, value}}}}}});
+}
+
 void World::remove(const kube::ObjectKey& key) { kube.remove(domain::kTeamProvisionings, key); }
 
 Json World::team(const kube::ObjectKey& key) const { return kube.find(domain::kTeamProvisionings, key); }
@@ -119,28 +172,61 @@ void World::restart() { life_.reset(); }
 bool World::run() {
   const SteadyTime end = clock.now() + kPatience;
   while (clock.now() < end) {
-    if (calls.dead()) {
-      life_.reset();
-      calls.revive();
-    }
-    if (!life_) {
-      life_ = std::make_unique<Life>(*this);
-      ++lives_;
-    }
-    if (!late_watches) life_->feed.bring();
-    const auto next = life_->next();
-    if (next && next->second <= clock.now()) {
-      life_->work(next->first);
-      continue;
-    }
-    // Nothing is due: first the cluster moves on, then time.
-    const bool settled = kube.settle();
-    if (kube.collect_garbage() || settled || life_->feed.bring()) continue;
-    const bool busy = !life_->failures.empty();
-    if (!next || (!busy && next->second > clock.now() + kSoon)) return true;
-    clock.advance(std::chrono::ceil<std::chrono::milliseconds>(next->second - clock.now()));
+    if (step(clock.now() + kSoon)) continue;
+    if (life_->failures.empty()) return true;
+    clock.advance(kSoon);  // somebody waits longer than that for another try
   }
   return false;
+}
+
+bool World::run_until_call(std::size_t count) {
+  const SteadyTime end = clock.now() + kPatience;
+  while (clock.now() < end) {
+    if (calls.count() >= count || calls.dead()) return true;
+    if (!step(end)) return true;
+  }
+  return false;
+}
+
+bool World::run_for(std::chrono::milliseconds time) {
+  const SteadyTime end = clock.now() + time;
+  while (step(end)) {
+  }
+  if (clock.now() < end) clock.advance(std::chrono::ceil<std::chrono::milliseconds>(end - clock.now()));
+  return run();
+}
+
+bool World::step(SteadyTime until) {
+  if (calls.dead()) {
+    life_.reset();
+    calls.revive();
+  }
+  if (!life_) life_ = std::make_unique<Life>(*this);
+  if (!late_watches) life_->feed.bring();
+  const auto next = life_->next();
+  if (next && next->second <= clock.now()) {
+    life_->work(next->first);
+    return true;
+  }
+  // Nothing is due: first the cluster moves on, then time.
+  const bool settled = kube.settle();
+  if (kube.collect_garbage() || settled || life_->feed.bring()) return true;
+  if (!next || next->second > until) return false;
+  clock.advance(std::chrono::ceil<std::chrono::milliseconds>(next->second - clock.now()));
+  return true;
+}
+
+Json World::canonical() {
+  std::string text = Json{{"kubernetes", kube.canonical()},
+                          {"config service", config.canonical()},
+                          {"pipeline", pipeline.canonical()}}
+                         .dump();
+  for (const auto& token : config.tokens()) {
+    const std::string what = token.revoked ? "a revoked token" : "a live token";
+    replace_all(text, crypto::to_base64(token.text()), what);
+    replace_all(text, token.id, what);
+  }
+  return Json::parse(text);
 }
 
 Json team_manifest(const Json& spec) {

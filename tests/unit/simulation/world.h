@@ -1,21 +1,39 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include "base/random.h"
 #include "kube/core/resource.h"
 #include "log/log.h"
 #include "provisioner/desired/build_context.h"
 #include "support/fake_clock.h"
-#include "support/manual_rng.h"
 #include "support/model/api_server.h"
 #include "support/model/calls.h"
+#include "support/model/config_service.h"
+#include "support/model/pipeline.h"
 
 namespace tp::test {
+
+// The same numbers in every run (splitmix64).
+class SequenceRng final : public Rng {
+ public:
+  [[nodiscard]] std::uint64_t next() override {
+    std::uint64_t x = state_ += 0x9E3779B97F4A7C15U;
+    x = (x ^ (x >> 30U)) * 0xBF58476D1CE4E5B9U;
+    x = (x ^ (x >> 27U)) * 0x94D049BB133111EBU;
+    return x ^ (x >> 31U);
+  }
+
+ private:
+  std::uint64_t state_ = 0;
+};
 
 // The cluster and the services around it, and an operator that works there until nothing is left to do. It
 // dies when `calls` says so; then everything that it had in memory is lost, and a new one starts.
@@ -31,36 +49,45 @@ class World {
   // ---- people
 
   void apply(const nlohmann::json& team);
+  void annotate(const kube::ObjectKey& key, const std::string& annotation, const std::string& value);
   void remove(const kube::ObjectKey& key);
 
   // ---- the operator
 
-  // Until nothing is left to be done and the cluster stands still. False when that does not come within two
-  // hours (of the model).
+  // Until nothing is left to be done soon and the cluster stands still. False when that does not come within
+  // two hours (of the model).
   [[nodiscard]] bool run();
-  // A look at every team by an operator that knows nothing. Afterwards everything must be as it was.
+  // Whatever is to be done within this time, and then until it is calm.
+  [[nodiscard]] bool run_for(std::chrono::milliseconds time);
+  // Until so many calls were made, or the operator died, or it is calm. False as run().
+  [[nodiscard]] bool run_until_call(std::size_t count);
+  // An operator that knows nothing takes over.
   void restart();
-  [[nodiscard]] unsigned lives() const { return lives_; }
 
   // The team as it is now; null when it is gone.
   [[nodiscard]] nlohmann::json team(const kube::ObjectKey& key) const;
-  // Everything that there is, without what differs from one history to another.
-  [[nodiscard]] nlohmann::json canonical() const { return kube.canonical(); }
+  // Everything that there is, without what differs between two histories that came to the same end. Tokens
+  // are told apart only by whether they are live.
+  [[nodiscard]] nlohmann::json canonical();
 
   FakeClock clock;
   Calls calls{clock};
   ModelApiServer kube{calls};
+  ModelConfigService config{calls};
+  ModelPipeline pipeline{calls};
   // A watch brings nothing before the operator has run out of work: the caches are as old as they can be.
   bool late_watches = false;
+  // Whether the operator looks after teams in the services around the cluster; for its next life.
+  bool platform = false;
 
  private:
   struct Life;
+  // One step; false when nothing is left to be done before `until`.
+  [[nodiscard]] bool step(SteadyTime until);
 
-  ManualRng rng_;
+  SequenceRng rng_;
   log::Sink sink_;
-  provisioner::BuildContext build_;
   std::unique_ptr<Life> life_;
-  unsigned lives_ = 0;
 };
 
 // A TeamProvisioning as people write it. `spec` is laid over org acme, team checkout.
