@@ -8,10 +8,14 @@ from stubs.service import Service, json_response
 
 
 class Pipeline(Service):
+    """What it was asked for, by team: {"bootstraps": {TEAM: [{key, run_id, body}]}, "runs": {…}}. A request with the
+    Idempotency-Key of an earlier one for that team is the same request, and counts once."""
+
     name = "pipeline"
 
     def __init__(self):
         super().__init__()
+        self.clear()
         self.app.router.add_post("/api/v1/teams/{team}/bootstrap", self.bootstrap)
         self.app.router.add_post("/api/v1/teams/{team}/run", self.run)
         self.app.router.add_get("/health", self.health)
@@ -19,17 +23,34 @@ class Pipeline(Service):
     async def health(self, request):
         return json_response({"status": "ok"})
 
+    def clear(self):
+        self.asked = {"bootstraps": {}, "runs": {}}
+
+    def state(self):
+        return self.asked
+
     async def bootstrap(self, request):
-        return self.queued(request, {"run_id": uuid.uuid4().hex, "status": "queued"})
+        return self.queued(request, "bootstraps", lambda run_id: {"run_id": run_id, "status": "queued"})
 
     async def run(self, request):
-        return self.queued(request, {"job_name": f"ai-pipeline-manual-{uuid.uuid4().hex[:8]}", "run_id": uuid.uuid4().hex})
+        return self.queued(request, "runs", lambda run_id: {"job_name": f"ai-pipeline-manual-{run_id[:8]}", "run_id": run_id})
 
-    @staticmethod
-    def queued(request, answer):
+    def queued(self, request, what, answer):
         if not request.headers.get("Authorization"):
             return json_response({"detail": "Missing token"}, 401)
-        return json_response(answer)
+        try:
+            body = json.loads(request["call"].body or "null")
+        except ValueError:
+            return json_response({"detail": "Invalid JSON"}, 422)
+        known = self.asked[what].setdefault(request.match_info["team"], [])
+        key = request.headers.get("Idempotency-Key")
+        one = next((earlier for earlier in known if key is not None and earlier["key"] == key), None)
+        if one is None:
+            one = {"key": key, "run_id": uuid.uuid4().hex, "body": body}
+            known.append(one)
+        elif one["body"] != body:
+            return json_response({"detail": "Idempotency-Key was used with another body"}, 409)
+        return json_response(answer(one["run_id"]))
 
 
 class Slack(Service):
