@@ -1,8 +1,12 @@
 #include "gateway/admin/sync_cronjobs.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "base/time.h"
+#include "domain/naming.h"
+#include "domain/team_provisioning.h"
 #include "gateway/admin/fields.h"
 
 namespace tp::gateway {
@@ -17,7 +21,7 @@ Json result_of(Json cronjob) {
 
 http::Response answer_to(CronjobsSync sync) {
   using Outcome = CronjobsSync::Outcome;
-  const auto answer = [](bool ok, Json ai_pipeline, Json dependency_discovery, const char* message) {
+  const auto answer = [](bool ok, Json ai_pipeline, Json dependency_discovery, const std::string& message) {
     return admin_answer(200, {{"ok", ok},
                               {"ai_pipeline", std::move(ai_pipeline)},
                               {"dependency_discovery", std::move(dependency_discovery)},
@@ -29,6 +33,7 @@ http::Response answer_to(CronjobsSync sync) {
                     result_of(std::move(sync.dependency_discovery)), "CronJobs synced");
     case Outcome::Asked:
       return answer(false, nullptr, nullptr, "The operator was asked, and has not come to it yet.");
+    case Outcome::Failed: return answer(false, nullptr, nullptr, "Errors: " + sync.error);
     case Outcome::SpecOwned: return answer(false, nullptr, nullptr, "spec_owned");
     case Outcome::NoTeam: break;
   }
@@ -52,7 +57,54 @@ std::vector<Operation::Answer> answers() {
           {404, "The team is not provisioned.", schema::refusal()}};
 }
 
+// The CronJob of that schedule, as the former service told of it; null when there is none.
+Json cronjob_of(const TeamResource& team, const std::string& name, const std::string& schedule) {
+  if (schedule.empty()) return nullptr;
+  return {{"name", name},
+          {"namespace", team.meta.key.ns},
+          {"schedule", schedule},
+          {"org_id", team.spec.org_id},
+          {"team_node_id", team.spec.team_node_id},
+          {"created", true}};
+}
+
+CronjobsSync outcome_of(const std::optional<ProvisioningRun>& run, const TeamResourcePointer& team) {
+  using Outcome = CronjobsSync::Outcome;
+  if (!run) return {.outcome = Outcome::Asked};
+  if (run->status == RunStatus::Failed) return {.outcome = Outcome::Failed, .error = run->error};
+  if (!team) return {.outcome = Outcome::NoTeam};
+  const domain::ResolvedSchedules schedules = domain::schedules_of(*team);
+  const domain::TeamNames names = domain::names_for(team->spec.org_id, team->spec.team_node_id);
+  return {.ai_pipeline = cronjob_of(*team, names.pipeline, schedules.pipeline),
+          .dependency_discovery = cronjob_of(*team, names.discovery, schedules.dependency_discovery)};
+}
+
 }  // namespace
+
+SyncCronjobs sync_by_operator(const TeamCache& teams,
+                              Provisioning& provisioning,
+                              RunWatch& runs,
+                              const Clock& clock) {
+  return [&](const Context& ctx, const TeamRef& team, std::function<void(Result<CronjobsSync>)> done) {
+    using Outcome = CronjobsSync::Outcome;
+    if (!teams.synced())
+      return done(Error{ErrorCode::Unavailable, "the TeamProvisionings are not listed yet"});
+    const TeamResourcePointer resource = teams.find(team);
+    if (!resource) return done(CronjobsSync{.outcome = Outcome::NoTeam});
+    const auto& pipeline = resource->spec.pipeline;
+    if (!pipeline || pipeline->source != domain::ScheduleSource::ConfigService)
+      return done(CronjobsSync{.outcome = Outcome::SpecOwned});
+    const Edit mark{{"metadata", "annotations", std::string{domain::kRequestedAt}},
+                    to_rfc3339_micro(clock.wall_now())};
+    const auto begun = provisioning.begin(ctx, {.team = team, .kind = RunKind::Sync, .edits = {mark}});
+    if (!begun) return done(begun.error());
+    if (begun->refused)
+      return done(CronjobsSync{.outcome = Outcome::Failed, .error = begun->refused->message});
+    runs.await(begun->run, ctx.deadline, [&teams, team, done](const std::optional<ProvisioningRun>& ended) {
+      done(outcome_of(ended, teams.find(team)));
+    });
+  };
+}
 
 AdminRoutes sync_cronjobs_routes(const SyncCronjobs& sync) {
   std::vector<Operation::Answer> of_admins = answers();
