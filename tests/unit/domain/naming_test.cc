@@ -152,9 +152,9 @@ TEST_CASE("label values of adversarial ids are valid and differ", "[naming]") {
 }
 
 TEST_CASE("plain teams have readable names", "[naming]") {
-  CHECK(names_for("extend", "platform-sre") == TeamNames{"ai-pipeline-extend-platform-sre",
-                                                         "dep-discovery-extend-platform-sre",
-                                                         "agent-dedicated-extend-platform-sre"});
+  CHECK(names_for("extend", "platform-sre") ==
+        TeamNames{"ai-pipeline-extend-platform-sre", "dep-discovery-extend-platform-sre",
+                  "agent-dedicated-extend-platform-sre", "team-token-extend-platform-sre"});
   CHECK(names_for("0", "0").pipeline == "ai-pipeline-0-0");
   CHECK(resource_name_for("extend", "platform-sre") == "team-extend-platform-sre");
 }
@@ -164,7 +164,8 @@ TEST_CASE("hashed names stay what they are", "[naming]") {
   CHECK(names_for("acme-corp", "platform-sre") ==
         TeamNames{"ai-pipeline-acme-corp-platform-sre--lxfisa4euydphnzb",
                   "dep-discovery-acme-corp-platform-s--lxfisa4euydphnzb",
-                  "agent-dedicated-acme-corp-platform-sre--lxfisa4euydphnzb"});
+                  "agent-dedicated-acme-corp-platform-sre--lxfisa4euydphnzb",
+                  "team-token-acme-corp-platform-sre--lxfisa4euydphnzb"});
   CHECK(names_for("Acme", "SRE_Team.1").agent == "agent-dedicated-acme-sre-team-1--6pv4lz7eozpxsy44");
   CHECK(names_for("_", "-").agent == "agent-dedicated--62652dl5qzleithg");
   CHECK(resource_name_for("Acme", "SRE_Team.1") == "team-acme-sre-team-1--6pv4lz7eozpxsy44");
