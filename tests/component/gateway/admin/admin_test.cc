@@ -1,99 +1,10 @@
-#include <chrono>
-#include <map>
-#include <memory>
-#include <string>
-#include <vector>
-
-#include <nlohmann/json.hpp>
-
-#include "component/gateway/inbox/fixture.h"
-#include "gateway/admin/controls.h"
-#include "gateway/admin/events.h"
-#include "gateway/admin/frame.h"
-#include "http_beast/server.h"
-#include "json/parse.h"
-#include "support/raw_client.h"
+#include "api.h"
 
 namespace tp::gateway::test {
 namespace {
 
 using namespace std::chrono_literals;
 using Json = nlohmann::json;
-
-struct Answer {
-  int status = 0;
-  std::string head;
-  Json body;
-
-  // What is wrong, or of a body that is not valid its first field and what is wrong with it.
-  [[nodiscard]] std::string detail() const {
-    const Json& said = body.at("detail");
-    if (said.is_string()) return said;
-    const Json& first = said.at(0);
-    return first.at("loc").back().get<std::string>() + ": " + first.at("msg").get<std::string>();
-  }
-  [[nodiscard]] std::vector<std::string> events() const {
-    std::vector<std::string> ids;
-    for (const Json& event : body.at("events")) ids.push_back(event.at("provider_id"));
-    return ids;
-  }
-};
-
-// The admin API on loopback, with principals of the test's choice: the token is the org, "*" is of all orgs.
-class Api {
- public:
-  explicit Api(Fixture& f)
-      : auth_(
-            [this](const Context&, const crypto::Secret& token) -> Result<Principal> {
-              if (failure) return *failure;
-              const std::string org{token.reveal()};
-              if (org == "nobody") return Error{ErrorCode::Unauthenticated, "no"};
-              return Principal{.role = "admin",
-                               .auth_kind = "oidc",
-                               .org_id = org == "*" ? "" : org,
-                               .email = org + "@example.com",
-                               .permissions = permissions};
-            },
-            {.cache = 1ms, .require_star = false},
-            clock_),
-        frame_(auth_, f.pool(), clock_, rng_, no_log()),
-        events_(f.pool()),
-        controls_(f.pool(), clock_) {
-    http::Routes routes = frame_.routes(events_.routes());
-    for (const http::Route& route : frame_.routes(controls_.routes())) routes.push_back(route);
-    server_ = must(http::Server::start("127.0.0.1:0", std::move(routes), {}, no_log()));
-  }
-
-  Answer call(const std::string& method,
-              const std::string& path,
-              const std::string& token = "*",
-              const std::string& body = {},
-              const std::string& headers = {}) {
-    tp::test::RawClient client{server_->port()};
-    client.send(method + " /api/v1/admin" + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" +
-                (token.empty() ? "" : "Authorization: Bearer " + token + "\r\n") + headers +
-                (body.empty() ? "" : "Content-Length: " + std::to_string(body.size()) + "\r\n") + "\r\n" +
-                body);
-    const std::string response = client.read_response();
-    const std::size_t end = response.find("\r\n\r\n");
-    Answer answer{std::stoi(response.substr(9, 3)), response.substr(0, end), {}};
-    answer.body = Json::parse(response.substr(end + 4), nullptr, false);
-    return answer;
-  }
-  Answer get(const std::string& path, const std::string& token = "*") { return call("GET", path, token); }
-
-  std::vector<std::string> permissions{"admin:*"};
-  std::optional<Error> failure;
-
- private:
-  SystemClock clock_;
-  SystemRng rng_;
-  AdminAuth auth_;
-  AdminFrame frame_;
-  EventsApi events_;
-  ControlsApi controls_;
-  std::unique_ptr<http::Server> server_;
-};
 
 // One dead event of each org, and one of nobody.
 void fill(Fixture& f) {

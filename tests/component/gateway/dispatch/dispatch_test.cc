@@ -159,18 +159,20 @@ TEST_CASE("dispatch: a team's own URL is followed only where the platform vouche
     CHECK(f.agents == std::vector<std::string>{"http://agent"});
   }
   SECTION("another is the team's") {
-    f.db.run("INSERT INTO orchestrator.team_runtimes VALUES ('acme', 'sre', 'http://other:8080', true)");
+    f.db.run(
+        "INSERT INTO orchestrator.team_runtimes VALUES ('acme', 'sre', 'http://other:8080', true, "
+        "'dedicated')");
     f.handle(slack_mention("Ev1"));
     CHECK(f.agents == std::vector<std::string>{"http://agent"});
   }
   SECTION("it is not ready") {
-    f.db.run("INSERT INTO orchestrator.team_runtimes VALUES ('acme', 'sre', $1, false)",
+    f.db.run("INSERT INTO orchestrator.team_runtimes VALUES ('acme', 'sre', $1, false, 'dedicated')",
              postgres::Params{}.add(f.dedicated_url));
     f.handle(slack_mention("Ev1"));
     CHECK(f.agents == std::vector<std::string>{"http://agent"});
   }
   SECTION("it is the team's") {
-    f.db.run("INSERT INTO orchestrator.team_runtimes VALUES ('acme', 'sre', $1, true)",
+    f.db.run("INSERT INTO orchestrator.team_runtimes VALUES ('acme', 'sre', $1, true, 'dedicated')",
              postgres::Params{}.add(f.dedicated_url));
     f.handle(slack_mention("Ev1"));
     CHECK(f.agents == std::vector<std::string>{f.dedicated_url});
