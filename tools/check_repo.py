@@ -41,6 +41,7 @@ MAY_INCLUDE = {
     "kube/core": ["base", "json", "http", "crypto"],
     "kube/client": [*KUBE, "log", "metrics"],
     "kube/runtime": [*KUBE, "log", "metrics", "kube/client"],
+    "kube/cluster": [*KUBE, "log", "http_cpprest", "kube/client", "kube/runtime"],
     "domain": ["base", "json", "crypto", "kube/core"],
     "provisioner/desired": ["base", "json", "crypto", "domain", "kube/core"],
     "provisioner/platform": ["base", "json", "crypto", "domain", "http", "kube/core", "platform"],

@@ -21,16 +21,25 @@
 #include "gateway/admin/frame.h"
 #include "gateway/admin/openapi.h"
 #include "gateway/admin/pipeline.h"
+#include "gateway/admin/provisioning.h"
+#include "gateway/admin/sync_cronjobs.h"
 #include "gateway/dispatch/worker.h"
+#include "gateway/inbox/audit.h"
 #include "gateway/inbox/event_id.h"
 #include "gateway/inbox/migrate.h"
 #include "gateway/ingest/ingest.h"
 #include "gateway/platform/github_comments.h"
 #include "gateway/policy/config_file.h"
+#include "gateway/teams/provisioning.h"
+#include "gateway/teams/run_watch.h"
+#include "gateway/teams/team_cache.h"
+#include "gateway/teams/team_editor.h"
 #include "http_beast/server.h"
 #include "http_cpprest/client.h"
 #include "http_cpprest/endpoint.h"
 #include "kube/client/token_source.h"
+#include "kube/cluster/cluster.h"
+#include "kube/runtime/reflector.h"
 #include "metrics/metrics.h"
 #include "platform/pipeline.h"
 #include "postgres/pool.h"
@@ -45,6 +54,8 @@ using std::chrono::seconds;
 constexpr seconds kServerDrain{30};
 constexpr seconds kSecretsEvery{10};
 constexpr std::size_t kWorkerConnections = 12;  // to the database
+constexpr std::size_t kRunConnections = 8;      // besides, held while a team's resource is written
+constexpr seconds kAuditDeadline{10};
 // A handler of the admin API waits for the database and for the platform's services.
 constexpr std::size_t kAdminHandlers = 16;
 
@@ -259,6 +270,99 @@ class WorkerRole {
   std::optional<Worker> worker_;
 };
 
+// The TeamProvisionings, and what the admin API does with them.
+class Teams {
+ public:
+  Teams(Base& base, postgres::Pool& pool)
+      : base_(base),
+        log_(base.log.named("teams")),
+        runs_pool_(base.credentials.database, kRunConnections, base.clock),
+        runs_(runs_pool_),
+        pool_(pool) {}
+  ~Teams() {
+    reflectors_.clear();
+    if (watch_) watch_->stop();
+  }
+  Teams(const Teams&) = delete;
+  Teams& operator=(const Teams&) = delete;
+
+  // Without Kubernetes everything else goes on: its routes say that it is missing.
+  Status start() {
+    const ServeOptions& options = base_.options;
+    const auto config = kube::find_config(options.kubeconfig);
+    if (!config && !options.kubeconfig.empty()) return Error{config.error()}.wrap("--kubeconfig");
+    if (config) {
+      TP_ASSIGN_OR_RETURN(cluster_, kube::Cluster::connect(*config, "webhook-gateway/" TP_VERSION,
+                                                           base_.clock, base_.log.named("kubernetes")));
+    } else {
+      cluster_ = kube::Cluster::none(config.error(), base_.clock);
+      missing_ = "no Kubernetes: " + config.error().message;
+      log_.warn("there is no Kubernetes: teams cannot be provisioned", {{"reason", config.error()}});
+    }
+    cache_.emplace(options.watch_namespaces);
+    watch_.emplace(
+        *cache_, runs_, pool_, cluster_->api(), [this](const ProvisioningRun& run) { note_end(run); },
+        base_.clock, log_);
+    editor_.emplace(cluster_->api(), *cache_, options.team_namespace);
+    provisioning_.emplace(*cache_, *editor_, runs_, *watch_, base_.clock, base_.rng);
+    api_.emplace(*provisioning_, runs_, *watch_, *cache_, cluster_->api(), base_.clock, log_);
+    watch_->start();
+    if (!config) return ok();
+    for (TeamCache::Watch& watch : cache_->watches()) {
+      reflectors_.push_back(std::make_unique<kube::Reflector>(
+          cluster_->api(), watch.selection, watch.collection, cluster_->recovery(), base_.clock, base_.rng,
+          log_.named("watch"), base_.registry));
+      reflectors_.back()->start();
+    }
+    return ok();
+  }
+
+  [[nodiscard]] AdminRoutes routes() {
+    AdminRoutes routes = api_->routes();
+    const AdminRoutes sync =
+        sync_cronjobs_routes(sync_by_operator(*cache_, *provisioning_, *watch_, base_.clock));
+    routes.insert(routes.end(), sync.begin(), sync.end());
+    return routes;
+  }
+
+  // What is missing to serve requests about teams; empty: nothing.
+  [[nodiscard]] std::string missing() const {
+    if (!missing_.empty()) return missing_;
+    return cache_->synced() ? "" : "the TeamProvisionings have not been listed yet";
+  }
+  void let_go() { watch_->let_go(); }
+
+ private:
+  // Its end can be looked up, by whomever it was asked for.
+  void note_end(const ProvisioningRun& run) {
+    const Status kept = audit(Context{}.child(base_.clock, kAuditDeadline), pool_,
+                              {.actor = "team-operator",
+                               .org_id = run.team.org_id,
+                               .team_node_id = run.team.team_node_id,
+                               .action = "run." + std::string{to_string(run.kind)},
+                               .target = run.error,
+                               .result = std::string{to_string(run.status)},
+                               .request_id = run.id});
+    if (!kept)
+      log_.error("the end of a run is missing in the audit", {{"run", run.id}, {"error", kept.error()}});
+    log_.info("run ended", {{"run", run.id}, {"status", to_string(run.status)}});
+  }
+
+  Base& base_;
+  const log::Logger log_;
+  postgres::Pool runs_pool_;
+  ProvisioningRuns runs_;
+  postgres::Pool& pool_;
+  std::string missing_;
+  std::unique_ptr<kube::Cluster> cluster_;
+  std::optional<TeamCache> cache_;
+  std::optional<RunWatch> watch_;
+  std::optional<TeamEditor> editor_;
+  std::optional<Provisioning> provisioning_;
+  std::optional<ProvisioningApi> api_;
+  std::vector<std::unique_ptr<kube::Reflector>> reflectors_;
+};
+
 // The admin API.
 class AdminRole {
  public:
@@ -282,10 +386,12 @@ class AdminRole {
             pool,
             base.clock,
             base.rng,
-            base.log.named("agent-runs")) {}
+            base.log.named("agent-runs")),
+        teams_(base, pool) {}
 
   Status start() {
     const ServeOptions& options = base_.options;
+    TP_TRY(teams_.start());
     if (options.ai_pipeline_url.empty()) return ok();
     auto client = base_.client({.base_url = options.ai_pipeline_url});
     if (!client) return std::move(client).error().wrap("--ai-pipeline-url");
@@ -302,13 +408,18 @@ class AdminRole {
 
   [[nodiscard]] http::Routes routes() {
     AdminRoutes routes;
-    for (const AdminRoutes& part : {events_.routes(), controls_.routes(), audit_routes(pool_),
-                                    agent_runs_.routes(), pipeline_routes(pipeline_ ? &*pipeline_ : nullptr)})
+    for (const AdminRoutes& part :
+         {events_.routes(), controls_.routes(), audit_routes(pool_), agent_runs_.routes(),
+          pipeline_routes(pipeline_ ? &*pipeline_ : nullptr), teams_.routes()})
       routes.insert(routes.end(), part.begin(), part.end());
     http::Routes served = frame_.routes(routes);
     served.push_back(openapi_route(routes));
     return served;
   }
+
+  [[nodiscard]] std::string missing() const { return teams_.missing(); }
+  // Nobody waits any longer for the end of a run.
+  void let_go() { teams_.let_go(); }
 
  private:
   Base& base_;
@@ -321,6 +432,7 @@ class AdminRole {
   std::unique_ptr<http::HttpClient> pipeline_client_;
   std::unique_ptr<http::TokenSource> pipeline_token_;
   std::optional<platform::PipelineClient> pipeline_;
+  Teams teams_;
 };
 
 // Everything that runs, in the order of its start; destruction is the opposite.
@@ -374,6 +486,7 @@ class App {
     ready_.store(false);
     base_.log.info("draining");
     const Context all = Context{}.child(base_.clock, base_.options.drain_timeout);
+    if (admin_) admin_->let_go();
     Status drained = ok();
     for (const auto& server : public_servers_) {
       if (Status closed = server->drain(all.child(base_.clock, kServerDrain)); !closed)
@@ -479,7 +592,12 @@ class App {
   }
 
   [[nodiscard]] http::Response readiness() {
-    if (ready_.load()) return text(200, "ok\n");
+    // Without Kubernetes there is still much that is served, and in one process with the other roles it must
+    // not keep webhooks out.
+    if (ready_.load()) {
+      const std::string missing = admin_ ? admin_->missing() : "";
+      return text(200, missing.empty() ? "ok\n" : "ok, but " + missing + "\n");
+    }
     const MutexLock lock{m_};
     return text(503, (not_ready_because_.empty() ? "starting or stopping" : not_ready_because_) + "\n");
   }

@@ -229,6 +229,20 @@ void add_platform(options::Table& table, ServeOptions& o) {
 }
 
 void add_admin(options::Table& table, ServeOptions& o) {
+  table.section("Kubernetes (role admin)")
+      .add({.flag = "kubeconfig",
+            .env = "KUBECONFIG",
+            .metavar = "FILE",
+            .help = "How to reach the API server. Without it: as the pod's ServiceAccount.",
+            .value = options::text(o.kubeconfig)})
+      .add({.flag = "team-namespace",
+            .env = "K8S_NAMESPACE",
+            .default_value = "incidentfox",
+            .help = "Where the TeamProvisioning of a team that has none is made.",
+            .value = options::text(o.team_namespace)})
+      .add({.flag = "watch-namespaces",
+            .help = "Look for TeamProvisionings in these namespaces only. Without it: in all.",
+            .value = options::list(o.watch_namespaces)});
   table.section("Admin API (role admin)")
       .add({.flag = "admin-auth-cache-ttl",
             .env = "ORCHESTRATOR_ADMIN_AUTH_CACHE_TTL_SECONDS",

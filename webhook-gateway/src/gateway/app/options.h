@@ -59,6 +59,9 @@ struct ServeOptions {
   int event_days = 0;
 
   // Admin
+  std::string kubeconfig;
+  std::string team_namespace;
+  std::vector<std::string> watch_namespaces;
   std::chrono::milliseconds admin_cache{};
   bool require_admin_star = true;
   std::map<Permission, std::string> required_permissions;

@@ -65,6 +65,20 @@ void RunWatch::start() {
   thread_ = std::jthread{[this](const std::stop_token& stop) { run(stop); }};
 }
 
+void RunWatch::let_go() {
+  {
+    const MutexLock lock{m_};
+    letting_go_ = true;
+    news_.look = true;
+  }
+  changed_.notify_all();
+}
+
+void RunWatch::stop() {
+  thread_.request_stop();
+  if (thread_.joinable()) thread_.join();
+}
+
 void RunWatch::changed(const TeamResourcePointer& before, const TeamResourcePointer& after) {
   {
     const MutexLock lock{m_};
@@ -260,8 +274,9 @@ void RunWatch::expire_waiters() {
   {
     const MutexLock lock{m_};
     for (auto& [id, followed] : followed_) {
-      const auto late = std::stable_partition(followed.waiters.begin(), followed.waiters.end(),
-                                              [&](const Waiter& waiter) { return waiter.until > now; });
+      const auto late = std::stable_partition(
+          followed.waiters.begin(), followed.waiters.end(),
+          [&](const Waiter& waiter) TP_REQUIRES(m_) { return waiter.until > now && !letting_go_; });
       std::move(late, followed.waiters.end(), std::back_inserter(expired));
       followed.waiters.erase(late, followed.waiters.end());
     }

@@ -43,6 +43,10 @@ class RunWatch {
   RunWatch& operator=(const RunWatch&) = delete;
 
   void start();
+  // Answers everybody who waits, and whoever comes later, at once: the process is about to end.
+  void let_go() TP_EXCLUDES(m_);
+  // Ends the thread; nobody is answered any more.
+  void stop();
 
   // A run that has not ended, as far as the caller knows: it is followed from now on.
   void follow(const ProvisioningRun& run) TP_EXCLUDES(m_);
@@ -96,6 +100,7 @@ class RunWatch {
   Mutex m_;
   CondVar changed_;
   News news_ TP_GUARDED_BY(m_);
+  bool letting_go_ TP_GUARDED_BY(m_) = false;
   std::map<std::string, Followed> followed_ TP_GUARDED_BY(m_);  // by the run's id
 
   std::jthread thread_;  // last
