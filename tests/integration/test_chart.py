@@ -219,7 +219,7 @@ def test_the_gateway_runs_restricted_and_ends_gracefully(cluster, tmp_path, topo
     accounts = {a["metadata"]["name"]: a for a in of_kind(documents, "ServiceAccount")}
     for deployment in pods.values():
         pod = deployment["spec"]["template"]["spec"]
-        assert pod["automountServiceAccountToken"] is False and pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["enableServiceLinks"] is False and pod["securityContext"]["runAsNonRoot"] is True
         assert accounts[pod["serviceAccountName"]]["automountServiceAccountToken"] is False
         assert pod["serviceAccountName"] == deployment["metadata"]["name"]
         for it in pod["containers"] + pod.get("initContainers", []):
@@ -232,9 +232,23 @@ def test_the_gateway_runs_restricted_and_ends_gracefully(cluster, tmp_path, topo
         assert pod["terminationGracePeriodSeconds"] == int(drain.removesuffix("s")) + pause + 30
         # Whoever is sent requests goes on for a moment after it was told to end.
         assert (pause > 0) == bool({p["name"] for p in it["ports"]} & {"webhooks", "admin"})
-    # No rights in Kubernetes for any of them.
+    # Rights in Kubernetes, and a token, for the admin role alone.
     bound = {s["name"] for b in of_kind(documents, "ClusterRoleBinding") + of_kind(documents, "RoleBinding") for s in b["subjects"]}
-    assert bound == {"team-operator"}
+    admin = "admin" if topology == "split" else "combined"
+    assert bound == {"team-operator", pods[admin]["spec"]["template"]["spec"]["serviceAccountName"]}
+    assert [role for role, d in pods.items() if d["spec"]["template"]["spec"]["automountServiceAccountToken"]] == [admin]
+
+
+def test_the_admin_role_has_rights_where_teams_are(cluster, tmp_path):
+    documents = render(cluster, tmp_path, {"gateway": {"enabled": True}, "watchNamespaces": ["a", "b"]})
+    ours = "webhook-gateway-admin"
+    assert [d["metadata"]["namespace"] for d in of_kind(documents, "Role") if d["metadata"]["name"] == ours] == ["a", "b"]
+    assert [d["metadata"]["namespace"] for d in of_kind(documents, "RoleBinding") if d["metadata"]["name"] == ours] == ["a", "b"]
+    assert ours not in {d["metadata"]["name"] for d in of_kind(documents, "ClusterRole")}
+    (deployment,) = [d for d in of_kind(documents, "Deployment") if d["metadata"]["name"] == ours]
+    assert {"--team-namespace=a", "--watch-namespaces=a,b"} <= set(container(deployment)["args"])
+    (rules,) = {yaml.safe_dump(d["rules"]) for d in of_kind(documents, "Role") if d["metadata"]["name"] == ours}
+    assert {(r["resources"][0], *r["verbs"]) for r in yaml.safe_load(rules) if r["resources"] == ["secrets"]} == {("secrets", "get")}
 
 
 @pytest.mark.parametrize("topology", ["split", "combined"])
@@ -262,7 +276,7 @@ def test_services_lead_to_the_pods_that_listen(cluster, tmp_path, topology):
 def test_the_api_server_takes_the_gateway(cluster, kube, tmp_path, topology, values):
     documents, pods = gateway(cluster, tmp_path, **values | {"topology": topology})
     ours = [d for d in documents if d["metadata"]["labels"].get("app.kubernetes.io/name") == "webhook-gateway"]
-    assert len(ours) == (3 * 2 + 2 + 4 if topology == "split" else 2 + 1 + 4)
+    assert len(ours) == (3 * 2 + 2 + 2 + 4 if topology == "split" else 2 + 1 + 2 + 4)
     kube.kubectl("apply", "--dry-run=server", "--validate=strict", "--filename=-", stdin=yaml.safe_dump_all(ours))
 
 

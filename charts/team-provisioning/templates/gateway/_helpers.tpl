@@ -21,6 +21,11 @@ webhook-gateway
 {{- end -}}
 {{- end -}}
 
+{{/* Where new teams get their resource. */}}
+{{- define "gateway.teamNamespace" -}}
+{{- .Values.gateway.teamNamespace | default (first .Values.watchNamespaces) | default "incidentfox" -}}
+{{- end -}}
+
 {{/* All of the gateway's pods. The operator lets pods of this name through to agents that are isolated. */}}
 {{- define "gateway.selectorLabels" -}}
 app.kubernetes.io/name: webhook-gateway

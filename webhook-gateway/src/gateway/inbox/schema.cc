@@ -180,7 +180,7 @@ CREATE TABLE orchestrator.team_runtimes (
   team_node_id text NOT NULL,
   service_url  text NOT NULL,
   ready        boolean NOT NULL,
-  mode         text NOT NULL CHECK (mode IN ('shared', 'dedicated')),
+  mode         text NOT NULL DEFAULT 'dedicated' CHECK (mode IN ('shared', 'dedicated')),
   updated_at   timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (org_id, team_node_id)
 );
