@@ -237,7 +237,8 @@ class ConfigService(Service):
         return {"nodes": list(self.nodes.values()), "configs": [{"org_id": o, "node_id": n, "version": r["version"], "config": r["config"]}
                                                                for (o, n), r in self.configs.items()],
                 "runs": [self.run_row(r) for r in self.runs.values()], "feedback": self.feedbacks, "meetings": self.meetings,
-                "tokens": [{"token_id": t["token_id"], "org_id": t["org"], "team_node_id": t["team"], "revoked": t["revoked_at"] is not None}
+                "tokens": [{"token_id": t["token_id"], "org_id": t["org"], "team_node_id": t["team"], "revoked": t["revoked_at"] is not None,
+                            "issued_by": t["issued_by"]}
                            for t in self.tokens.values()]}
 
     async def post_seed(self, request):
@@ -523,20 +524,20 @@ class ConfigService(Service):
             raise Refusal(404, f"Node not found: {org}")
         return [self.listed(t) | {"team_node_id": t["team"]} for t in self.tokens.values() if t["org"] == org and t["team"]]
 
-    def mint(self, request, org, team):
+    def mint(self, request, who, org, team):
+        by = "admin" if who.get("auth_kind", "admin_token") == "admin_token" else who["subject"] or who["email"]
         token = f"{secrets.token_hex(16)}.{secrets.token_urlsafe(32)}"
-        self.commit(request, lambda: self.put_token(token, org, team, "admin"))
+        self.commit(request, lambda: self.put_token(token, org, team, by))
         return {"token": token, "issued_at": naive(now())}
 
     async def issue_token(self, request):
-        self.admin(request)
+        who = self.admin(request)
         if self.key(request) not in self.nodes:
             raise Crash("the foreign key")
-        return self.mint(request, *self.key(request))
+        return self.mint(request, who, *self.key(request))
 
     async def issue_admin_token(self, request):
-        self.admin(request)
-        return self.mint(request, request.match_info["org"], None)
+        return self.mint(request, self.admin(request), request.match_info["org"], None)
 
     async def revoke_token(self, request):
         """Says ok whatever the id is."""

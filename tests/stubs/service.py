@@ -44,6 +44,7 @@ class Fault:
     """A rule of how to misbehave. The first one that matches a call and is not used up decides.
 
     match     fact -> regular expression that must be found in it; all of them. Facts of every stub: method, path, query, body
+    skip      so many of them are left in peace first
     times     for so many calls; absent: until it is removed
     delay     seconds before anything is done
     status    is answered, with `headers` and `body`, and nothing is done
@@ -61,12 +62,18 @@ class Fault:
         self.rule = rule
         self.patterns = {fact: re.compile(pattern) for fact, pattern in rule.get("match", {}).items()}
         self.left = rule.get("times")
+        self.to_skip = rule.get("skip", 0)
 
     def get(self, key, default=None):
         return self.rule.get(key, default)
 
     def matches(self, facts):
         return self.left != 0 and all(p.search(str(facts.get(fact, ""))) for fact, p in self.patterns.items())
+
+    def skips(self):
+        """Whether this call, which matches, is one of the first that are left in peace."""
+        self.to_skip -= 1
+        return self.to_skip >= 0
 
     def use(self):
         if self.left is not None:
@@ -145,7 +152,7 @@ class Service:
         if not self.faults:
             return NO_FAULT
         facts = {"method": call.method, "path": call.path, "query": call.query, "body": call.body.decode("utf-8", "replace"), **call.facts}
-        fault = next((f for f in self.faults if f.matches(facts)), NO_FAULT)
+        fault = next((f for f in self.faults if f.matches(facts) and not f.skips()), NO_FAULT)
         fault.use()
         return fault
 

@@ -30,6 +30,8 @@ RESOURCES = {
     "ReplicaSet": ("apis/apps/v1", "replicasets"),
     "Service": ("api/v1", "services"),
     "ServiceAccount": ("api/v1", "serviceaccounts"),
+    "Secret": ("api/v1", "secrets"),
+    "Event": ("apis/events.k8s.io/v1", "events"),
     "Namespace": ("api/v1", "namespaces"),
     "Pod": ("api/v1", "pods"),
     "NetworkPolicy": ("apis/networking.k8s.io/v1", "networkpolicies"),

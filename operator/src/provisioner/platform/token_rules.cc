@@ -77,6 +77,8 @@ TokenIntent next_intent(const TokenFacts& facts) {
   const auto& before = facts.memory.intent;
   TokenIntent intent{before && before->open ? before->since : facts.now, facts.now, {}, true};
   for (const LiveToken& token : *facts.live) intent.known.push_back(token.id);
+  // One that was revoked is not new because it is not live.
+  if (!facts.held.empty() && !contains(intent.known, facts.held)) intent.known.push_back(facts.held);
   return intent;
 }
 

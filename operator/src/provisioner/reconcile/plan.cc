@@ -88,12 +88,18 @@ void plan_deletion_of(const Child& child, Plan& plan) {
 
 bool serves_runs(Slot slot) { return slot == Slot::AgentDeployment || slot == Slot::AgentService; }
 
+bool is_schedule(Slot slot) { return slot == Slot::PipelineCronJob || slot == Slot::DiscoveryCronJob; }
+
 // What the Service sends to and the policies protect goes first, what protects it last. Nothing that runs are
-// sent to goes while `published`.
-void plan_pruning(const Occupancy& live, bool published, Plan& plan) {
+// sent to goes while the Config Service names it, and no schedule before it is known that there is none.
+void plan_pruning(const Team& team, const Occupancy& live, const BuildContext& build, Plan& plan) {
+  const domain::PlatformStatus& memory = domain::platform_of(team.status);
+  const bool published = build.platform && !memory.published_url.empty();
+  const bool unread = build.platform && team.spec.pipeline && !memory.schedules &&
+                      team.spec.pipeline->source == domain::ScheduleSource::ConfigService;
   for (std::size_t i = kSlotCount; i-- > 0;) {
     const Child* child = live.at.at(i);
-    if (child == nullptr || plan.wanted.at(i)) continue;
+    if (child == nullptr || plan.wanted.at(i) || (unread && is_schedule(*child->slot))) continue;
     if (published && serves_runs(*child->slot)) {
       plan.withdrawing = true;
     } else {
@@ -183,8 +189,7 @@ Plan plan_team(const Observed& observed, const BuildContext& build) {
     plan.actions.emplace_back(CreateServiceAccount{service_account(team.meta.key.ns, account)});
   }
   for (const DesiredChild& child : desired.children) plan_child(child, live.at.at(index(child.slot)), plan);
-  const bool published = build.platform && !domain::platform_of(team.status).published_url.empty();
-  plan_pruning(live, published, plan);
+  plan_pruning(team, live, build, plan);
   if (build.platform) {
     plan_token_secrets(observed, plan);
     plan_conflicts(observed, plan);

@@ -71,6 +71,13 @@ TeamReconciler::TeamReconciler(kube::ApiClient& api,
       announcer_(api, clock, rng) {}
 
 Result<kube::Next> TeamReconciler::reconcile(const Context& ctx, const kube::ObjectKey& key) {
+  auto next = look(ctx, key);
+  if (platform_ != nullptr) platform_->bulkhead.forgo(key);
+  if (!next) return worth_retrying(std::move(next).error());
+  return next;
+}
+
+Result<kube::Next> TeamReconciler::look(const Context& ctx, const kube::ObjectKey& key) {
   const auto observed = caches_.observe(key);
   if (!observed) {
     forget(key);
@@ -79,9 +86,7 @@ Result<kube::Next> TeamReconciler::reconcile(const Context& ctx, const kube::Obj
   if (recall(key).settled == version_of(*observed)) {
     if (const kube::Next next = next_look(*observed->team, {}); *next.after > milliseconds{0}) return next;
   }
-  auto next = pass(ctx, *observed, log_.with({"team", key.str()}).with({"reconcile_id", ctx.id}));
-  if (!next) return worth_retrying(std::move(next).error());
-  return next;
+  return pass(ctx, *observed, log_.with({"team", key.str()}).with({"reconcile_id", ctx.id}));
 }
 
 Result<kube::Next> TeamReconciler::pass(const Context& ctx,
@@ -129,12 +134,10 @@ Result<kube::Next> TeamReconciler::pass(const Context& ctx,
     wrote = wrote || reported;
   }
   if (!outcome.errors.empty()) return outcome.errors.front();
-  if (report.error) {
-    log.warn("the services around the cluster", {{"error", *report.error}});
-    return *report.error;
-  }
+  if (report.error) return *report.error;
   if (steps) schedule_drift_check(team, 0.9);
-  if (!wrote && !report.again) settle(team.meta.key, version_of(observed));
+  const bool quiet = !wrote && !report.again && report.attention != Attention::Postponed;
+  if (quiet) settle(team.meta.key, version_of(observed));
   return next_look(team, report);
 }
 

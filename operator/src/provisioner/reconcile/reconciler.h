@@ -66,6 +66,7 @@ class TeamReconciler final : public kube::Reconciler {
     SteadyTime drift_check = SteadyTime::max();
   };
 
+  [[nodiscard]] Result<kube::Next> look(const Context& ctx, const kube::ObjectKey& key);
   [[nodiscard]] Result<kube::Next> pass(const Context& ctx, const Observed& observed, const log::Logger& log);
   [[nodiscard]] Result<kube::Next> farewell(const Context& ctx,
                                             const Observed& observed,

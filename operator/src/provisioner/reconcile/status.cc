@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,9 @@ constexpr std::array<std::string_view, 3> kPlatformConditions{"ConfigSynced", "T
                                                               "PipelineBootstrapped"};
 // A run that takes longer has failed, whatever comes of it.
 constexpr std::chrono::minutes kRunLimit{15};
+// The schema's limits.
+constexpr std::size_t kStepMessage = 1024;
+constexpr std::size_t kRunError = 4096;
 
 struct Verdict {
   std::string reason;
@@ -234,7 +238,7 @@ std::vector<domain::RunStep> run_steps(const Conditions& conditions, bool failed
     const domain::RunPhase phase = done     ? domain::RunPhase::Succeeded
                                    : failed ? domain::RunPhase::Failed
                                             : domain::RunPhase::Running;
-    steps.push_back({std::string{name}, phase, condition->message});
+    steps.push_back({std::string{name}, phase, condition->message.substr(0, kStepMessage)});
   }
   return steps;
 }
@@ -265,7 +269,7 @@ domain::LastRun last_run(const Team& team, const Conditions& conditions, std::st
     run.phase = domain::RunPhase::Succeeded;
   } else if (stalled || (deadline && time && *time >= *deadline)) {
     run.phase = domain::RunPhase::Failed;
-    run.error = ready->reason + ": " + ready->message;
+    run.error = (ready->reason + ": " + ready->message).substr(0, kRunError);
   }
   run.steps = run_steps(conditions, run.phase == domain::RunPhase::Failed);
   if (run.phase != domain::RunPhase::Running) run.completed_at = now;
@@ -314,6 +318,7 @@ domain::TeamStatus make_farewell_status(const Observed& observed,
   add("Reconciling", ConditionStatus::True, why);
   add("Ready", ConditionStatus::False, why);
   domain::TeamStatus status = team.status;
+  status.observed_generation = team.meta.generation;
   status.conditions = kube::carry_transition_times(team.status.conditions, std::move(conditions), now);
   status.platform = remembered(team);
   return status;
