@@ -52,8 +52,8 @@ def test_a_run_goes_only_where_the_platform_says(database, stubs, gateways, stat
             assert status == 200
 
         def declare(i, url):
-            database.query("INSERT INTO orchestrator.team_runtimes (org_id, team_node_id, service_url, ready) VALUES (%s, %s, %s, true)",
-                           platform.ORG, platform.team(i), url)
+            database.query("INSERT INTO orchestrator.team_runtimes (org_id, team_node_id, service_url, ready, mode) "
+                           "VALUES (%s, %s, %s, true, 'dedicated')", platform.ORG, platform.team(i), url)
 
         configure(0, other.agent.url)
         declare(1, other.agent.url)
