@@ -185,10 +185,11 @@ void put_platform(Json& status, const PlatformStatus& platform) {
   put(knowledge, "namespace", platform.bootstrap.knowledge_base_namespace);
   put(status, "knowledgeBase", std::move(knowledge));
 
-  if (platform.schedules) {  // read, even if none was found
-    Json& schedules = status["schedules"] = Json::object();
-    put(schedules, "pipeline", platform.schedules->pipeline);
-    put(schedules, "dependencyDiscovery", platform.schedules->dependency_discovery);
+  // Read, even if none was found. Both members in any case: the API server makes null of an object whose last
+  // member an apply takes away, and then refuses it.
+  if (platform.schedules) {
+    status["schedules"] = {{"pipeline", platform.schedules->pipeline},
+                           {"dependencyDiscovery", platform.schedules->dependency_discovery}};
   }
 
   Json config = Json::object();

@@ -212,7 +212,7 @@ Status PlatformSteps::ensure_config(const std::string& url) {
   const std::string former = url.empty() ? memory.published_url : std::string{};
   TP_TRY(put_config([&](const Json& live) {
     Json patch = patch_for(desired, live);
-    if (!former.empty() && dedicated_url_of(live) == former) patch.merge_patch(withdraw_url());
+    if (!former.empty() && dedicated_url_of(live) == former) patch.update(withdraw_url(), true);
     return patch;
   }));
   if (report_.config->state != State::Done) return ok();
