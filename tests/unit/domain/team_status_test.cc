@@ -85,7 +85,7 @@ TEST_CASE("what the operator remembers is written by these names", "[team]") {
       "lastHandledRotation":"r"},
     "bootstrap":{"key":"k","runId":"run","lastHandledRequest":"b"},
     "knowledgeBase":{"namespace":"kb"},
-    "schedules":{"pipeline":"@daily"},
+    "schedules":{"pipeline":"@daily","dependencyDiscovery":""},
     "config":{"ownedKeys":["agent.model","routing.slack_channel_ids"],"pendingPatch":"d1","syncedDigest":"d2",
       "publishedUrl":"http://agent:8080"},
     "lastRun":{"id":"run-1","generation":3,"phase":"Failed","startedAt":"2026-01-01T00:00:00Z",
