@@ -2,8 +2,11 @@
 
 import pytest
 
+from support.cluster import OwnCluster
 from support.operator_process import OperatorProcess
+from support.provisioning import SEED, install
 from support.status_oracle import StatusOracle
+from support.stubs import StubServices
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +24,21 @@ def operator(cluster, state, session_start):
     operator.close()
     oracle.stop()
     assert oracle.judged > 0
+
+
+@pytest.fixture(scope="session")
+def platform_cluster(state):
+    """A control plane whose operator looks after teams in the Config Service too."""
+    with OwnCluster(state / "platform-cluster") as cluster:
+        install(cluster)
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def services(state):
+    """What that operator talks to."""
+    with StubServices(state / "platform-stubs", SEED) as stubs:
+        yield stubs
 
 
 @pytest.fixture

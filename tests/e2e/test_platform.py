@@ -5,11 +5,8 @@ import time
 
 import pytest
 
-from support.cluster import OwnCluster
-from support.kube import TEAM
-from support.provisioning import ORG, SEED, SUBJECT, ServiceSide, annotate, held_token, install, operator_process
+from support.provisioning import ORG, SUBJECT, ServiceSide, annotate, held_token, operator_process
 from support.status_oracle import StatusOracle
-from support.stubs import StubServices
 from support.teams import Teams, condition, dedicated, reason, scheduled
 from support.waiting import eventually, throughout
 
@@ -17,22 +14,9 @@ URL = "http://agent-dedicated-{org}-{name}.{ns}.svc.cluster.local:8080"
 
 
 @pytest.fixture(scope="module")
-def platform_cluster(state):
-    with OwnCluster(state / "platform-cluster") as cluster:
-        install(cluster)
-        yield cluster
-
-
-@pytest.fixture(scope="module")
-def stubs(state):
-    with StubServices(state / "platform-stubs", SEED) as stubs:
-        yield stubs
-
-
-@pytest.fixture(scope="module")
-def operator(platform_cluster, stubs, state):
+def operator(platform_cluster, services, state):
     oracle = StatusOracle(platform_cluster.kube)
-    operator = operator_process(platform_cluster, state / "operator-platform", stubs, drift_interval="3s", deletion_give_up="6s")
+    operator = operator_process(platform_cluster, state / "operator-platform", services, drift_interval="3s", deletion_give_up="6s")
     operator.expect_errors("a deletion gives up")
     operator.start()
     yield operator
@@ -42,20 +26,20 @@ def operator(platform_cluster, stubs, state):
 
 
 @pytest.fixture
-def teams(platform_cluster, stubs, request):
+def teams(platform_cluster, services, request):
     name = request.node.name.removeprefix("test_").replace("_", "-").replace("[", "-").replace("]", "").lower()[:50].rstrip("-")
     platform_cluster.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     teams = Teams(platform_cluster.kube, name)
     yield teams
-    stubs.config_service.faults()
-    stubs.config_service.listen(True)
+    services.config_service.faults()
+    services.config_service.listen(True)
     teams.delete_all()
     eventually(lambda: not teams.all(), 60)
 
 
 @pytest.fixture
-def side(stubs, operator):
-    return lambda name: ServiceSide(stubs, name)
+def side(services, operator):
+    return lambda name: ServiceSide(services, name)
 
 
 def later(obj):
@@ -97,8 +81,8 @@ def test_a_team_gets_everything(teams, side):
     assert ready["metadata"]["finalizers"] == ["incidentfox.io/team-operator"]
 
 
-def test_lists_that_are_absent_are_left_alone(teams, side, stubs):
-    stubs.config_service.word("POST", "seed", {"orgs": {ORG: {"teams": {"kept": {"config": {"routing": {
+def test_lists_that_are_absent_are_left_alone(teams, side, services):
+    services.config_service.word("POST", "seed", {"orgs": {ORG: {"teams": {"kept": {"config": {"routing": {
         "slack_channel_ids": ["C0OLD"], "pagerduty_service_ids": ["P0OLD"]}, "notes": "theirs"}}}}}})
     teams.apply("kept", routing={"slackChannelIds": ["C0NEW"]})
     eventually(lambda: teams.ready("kept"))
@@ -178,8 +162,8 @@ def test_a_strangers_secret_is_left_alone(teams, side):
     assert side("stranger").live_tokens() == {held_token(teams, "stranger")[0]}
 
 
-def test_tokens_of_others_are_kept(teams, side, stubs):
-    stubs.config_service.word("POST", "seed", {"orgs": {ORG: {"teams": {"adopted": {"tokens": ["theirs.secret"]}}}}})
+def test_tokens_of_others_are_kept(teams, side, services):
+    services.config_service.word("POST", "seed", {"orgs": {ORG: {"teams": {"adopted": {"tokens": ["theirs.secret"]}}}}})
     teams.apply("adopted")
     eventually(lambda: teams.ready("adopted"))
     assert side("adopted").live_tokens(None) == {"theirs", held_token(teams, "adopted")[0]}
@@ -209,15 +193,15 @@ def test_one_identifier_belongs_to_the_older_team(teams, side):
     assert side("younger").config()["routing"]["slack_channel_ids"] == ["C0ONE", "C0TWO"]
 
 
-def test_a_change_that_waits_for_approval_is_sent_once(teams, side, stubs):
-    stubs.config_service.faults({"match": {"method": "PUT", "path": "/nodes/pending/config"}, "status": 200,
+def test_a_change_that_waits_for_approval_is_sent_once(teams, side, services):
+    services.config_service.faults({"match": {"method": "PUT", "path": "/nodes/pending/config"}, "status": 200,
                                  "body": {"status": "pending_approval", "id": "1"}})
     teams.apply("pending", config={"prompt": "new"})
     eventually(lambda: condition(teams.get("pending"), "ConfigSynced").get("reason") == "PendingApproval")
     throughout(7, lambda: None)  # two drift intervals
-    puts = [c for c in stubs.config_service.calls("/nodes/pending/config") if c["method"] == "PUT"]
+    puts = [c for c in services.config_service.calls("/nodes/pending/config") if c["method"] == "PUT"]
     assert len(puts) == 1
-    stubs.config_service.faults()
+    services.config_service.faults()
     side("pending").change({"prompt": "new", "routing": {"team_id": "pending"}, "ai_pipeline": {"team_id": "pending"}})  # approved
     eventually(lambda: teams.ready("pending"))
 
@@ -237,16 +221,16 @@ def test_schedules_of_the_config_service(teams, side):
     eventually(lambda: not teams.children("CronJob"))
 
 
-def test_back_to_shared_withdraws_the_url_first(teams, side, stubs, platform_cluster):
+def test_back_to_shared_withdraws_the_url_first(teams, side, services, platform_cluster):
     teams.apply("back", runtime=dedicated())
     eventually(lambda: teams.ready("back"), 60)
     url = URL.format(org=ORG, name="back", ns=teams.namespace)
     eventually(lambda: (side("back").config().get("agent") or {}).get("dedicated_service_url") == url)
-    stubs.config_service.faults({"match": {"path": "/nodes/back"}, "status": 503})
+    services.config_service.faults({"match": {"path": "/nodes/back"}, "status": 503})
     teams.change("back", runtime={"mode": "Shared"})
     eventually(lambda: condition(teams.get("back"), "ConfigSynced").get("reason") == "DependencyUnavailable")
     assert ("Deployment", f"agent-dedicated-{ORG}-back") in teams.children()
-    stubs.config_service.faults()
+    services.config_service.faults()
     eventually(lambda: not teams.children("Deployment") and not teams.children("Service"), 60)
     assert side("back").config()["agent"]["dedicated_service_url"] is None
 
@@ -282,44 +266,44 @@ def test_deletion_by_policy(teams, side, config, children):
         eventually(lambda: not teams.children() and not held(), 75)
 
 
-def test_deletion_gives_up_when_the_service_stays_away(teams, side, stubs):
+def test_deletion_gives_up_when_the_service_stays_away(teams, side, services):
     teams.apply("left", routing={"slackChannelIds": ["C0LEFT"]})
     eventually(lambda: teams.ready("left"))
     token, _ = held_token(teams, "left")
-    stubs.config_service.listen(False)
+    services.config_service.listen(False)
     teams.delete("left")
     eventually(lambda: condition(teams.get("left"), "ConfigSynced").get("reason") == "DependencyUnavailable")
     eventually(lambda: not teams.all(), 60)
     (event,) = events(teams, "GaveUp")
     assert event["type"] == "Warning" and token in event["note"] and "routing.slack_channel_ids" in event["note"]
-    stubs.config_service.listen(True)
+    services.config_service.listen(True)
 
 
-def test_the_cluster_part_does_not_wait_for_the_service(teams, side, stubs):
+def test_the_cluster_part_does_not_wait_for_the_service(teams, side, services):
     """The service takes connections and never answers: teams that need it only partly, or not at all, keep their pace."""
-    stubs.config_service.faults({"delay": 60})
+    services.config_service.faults({"delay": 60})
     for i in range(12):
         teams.apply(f"slow-{i}", pipeline=scheduled())
     eventually(lambda: len(teams.children("CronJob")) == 12, 25)
     eventually(lambda: condition(teams.get("slow-0"), "ConfigSynced").get("reason") == "DependencyUnavailable", 60)
-    stubs.config_service.faults()
+    services.config_service.faults()
     eventually(lambda: teams.ready(), 120)
 
 
-def test_a_service_that_is_away_is_not_stormed(teams, side, stubs):
-    before = len(stubs.config_service.calls(brief=True))
-    stubs.config_service.faults({"status": 503})
+def test_a_service_that_is_away_is_not_stormed(teams, side, services):
+    before = len(services.config_service.calls(brief=True))
+    services.config_service.faults({"status": 503})
     for i in range(20):
         teams.apply(f"storm-{i}")
     throughout(10, lambda: None)
     # 20 teams for 10 s: without a breaker each would have tried five times and more.
-    assert len(stubs.config_service.calls(brief=True)) - before < 60
-    stubs.config_service.faults()
+    assert len(services.config_service.calls(brief=True)) - before < 60
+    services.config_service.faults()
     eventually(lambda: teams.ready(), 120)
 
 
-def test_bootstrap_happens_once_and_again_on_request(teams, side, stubs):
-    stubs.pipeline.faults({"status": 503, "times": 2})
+def test_bootstrap_happens_once_and_again_on_request(teams, side, services):
+    services.pipeline.faults({"status": 503, "times": 2})
     teams.apply("boot")
     eventually(lambda: teams.ready("boot"), 60)
     calls = side("boot").bootstraps()
@@ -332,13 +316,13 @@ def test_bootstrap_happens_once_and_again_on_request(teams, side, stubs):
     assert len(keys(side("boot").bootstraps())) == 2
 
 
-def test_a_settled_team_makes_no_call(teams, side, stubs, operator, state):
+def test_a_settled_team_makes_no_call(teams, side, services, operator, state):
     teams.apply("quiet", driftInterval="1h")
     eventually(lambda: teams.ready("quiet"))
     eventually(lambda: teams.get("quiet")["status"]["lastRun"]["phase"] == "Succeeded")
-    before = len(stubs.config_service.calls("/quiet", brief=True))
+    before = len(services.config_service.calls("/quiet", brief=True))
     throughout(6, lambda: None)
-    assert len(stubs.config_service.calls("/quiet", brief=True)) == before
+    assert len(services.config_service.calls("/quiet", brief=True)) == before
 
 
 def test_the_issuer_is_our_own_principal(teams, side):
