@@ -59,6 +59,7 @@ std::optional<Fault> Calls::begin(Call call) {
 
 void Calls::end(int status) {
   log_.back().status = status;
+  if (look_) look_();
   if (log_.size() - 1 == crash_ && after_) dead_ = true;
 }
 

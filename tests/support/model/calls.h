@@ -73,6 +73,9 @@ class Calls {
   // Somebody else does something right before the call with this index.
   void before(std::size_t index, std::function<void()> what) { meanwhile_ = {index, std::move(what)}; }
 
+  // Called after each call, whatever came of it.
+  void after_each(std::function<void()> look) { look_ = std::move(look); }
+
   // `fault` happens to the calls for which `applies` is true; the first one that applies counts.
   using Applies = std::function<bool(std::size_t index, const Call& call)>;
   void inject(Applies applies, Fault fault) { faults_.emplace_back(std::move(applies), fault); }
@@ -92,6 +95,7 @@ class Calls {
   std::size_t crash_ = kNever;
   bool after_ = false;
   bool dead_ = false;
+  std::function<void()> look_;
   std::pair<std::size_t, std::function<void()>> meanwhile_{kNever, {}};
   std::vector<std::pair<Applies, Fault>> faults_;
   std::vector<Call> log_;

@@ -35,7 +35,8 @@ void must_be_ready(World& world) {
 TEST_CASE("simulation: children survive every crash of their creation", "[simulation]") {
   crash_everywhere({.name = "creation",
                     .act = [](World& world) { world.apply(team_manifest(kDedicated)); },
-                    .check = must_be_ready});
+                    .check = must_be_ready,
+                    .thorough = true});
 }
 
 TEST_CASE("simulation: children survive every crash of a change", "[simulation]") {

@@ -63,6 +63,7 @@ TEST_CASE("simulation: a team goes by its policy, whenever the operator dies", "
                     .platform = true,
                     .prepare =
                         [&](World& world) {
+                          world.may_leave_tokens = config == "Retain";
                           add_org(world);
                           world.apply(team_manifest(with_policy(config.c_str(), children.c_str())));
                         },
@@ -83,6 +84,7 @@ TEST_CASE("simulation: a team that is half made goes too", "[simulation][platfor
   const bool dies = GENERATE(false, true);
   const auto make = [&](World& world) {
     world.platform = true;
+    world.may_leave_tokens = config == "Retain";
     add_org(world);
     world.apply(team_manifest(with_policy(config.c_str(), children.c_str())));
   };

@@ -1,11 +1,10 @@
+#include <algorithm>
 #include <chrono>
 #include <string>
-#include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "crash_loop.h"
-#include "crypto/encoding.h"
 #include "domain/team_provisioning.h"
 #include "support/catch.h"
 #include "teams_under_test.h"
@@ -16,50 +15,99 @@ namespace {
 
 using Json = nlohmann::json;
 
-// Exactly one live token of ours, and the Secret holds it.
-void must_hold_the_token(World& world) {
-  std::vector<ModelConfigService::Token> ours;
-  for (const auto& token : world.config.live_tokens("acme", "checkout")) {
-    if (token.issued_by == world.config.subject) ours.push_back(token);
-  }
-  REQUIRE(ours.size() == 1);
-  const auto secrets = world.kube.list(kube::kSecrets);
-  REQUIRE(secrets.size() == 1);
-  CHECK(secrets.front().at("data").at("token") == crypto::to_base64(ours.front().text()));
-}
-
-void must_be_provisioned(World& world) {
-  const Json team = world.team(kTeamKey);
-  REQUIRE_FALSE(team.is_null());
-  for (const Json& condition : team.at("status").at("conditions")) {
-    CAPTURE(condition.dump());
-    CHECK(condition.at("status") == "True");
-  }
-  must_hold_the_token(world);
-  CHECK(world.config.node("acme", "checkout") != nullptr);
-  CHECK(world.config.idle_writes() == 0);
-  CHECK(world.pipeline.bootstraps().size() == 1);
+void rotate(World& world) {
+  world.annotate(kTeamKey, std::string{domain::kRotateToken}, "1");
+  REQUIRE(world.run_for(kGraceAndMore));
 }
 
 TEST_CASE("simulation: a team is provisioned, whenever the operator dies", "[simulation][platform]") {
-  crash_everywhere(
-      {.name = "provisioning", .platform = true, .act = provision, .check = must_be_provisioned});
+  crash_everywhere({.name = "provisioning",
+                    .platform = true,
+                    .act = provision,
+                    .check = must_be_provisioned,
+                    .thorough = true});
+}
+
+TEST_CASE("simulation: a team that was there before is taken over", "[simulation][platform]") {
+  crash_everywhere({.name = "taking over",
+                    .platform = true,
+                    .act =
+                        [](World& world) {
+                          add_former_team(world);
+                          world.apply(team_manifest(kEverything));
+                        },
+                    .check =
+                        [](World& world) {
+                          must_be_provisioned(world);
+                          must_have_left_alone(world);
+                        }});
 }
 
 TEST_CASE("simulation: a token is rotated, whenever the operator dies", "[simulation][platform]") {
   crash_everywhere({.name = "rotation",
                     .platform = true,
-                    .prepare = provision,
-                    .act =
+                    .prepare =
                         [](World& world) {
-                          world.annotate(kTeamKey, std::string{domain::kRotateToken}, "1");
-                          REQUIRE(world.run_for(std::chrono::minutes{90}));  // the grace period and more
+                          add_former_team(world);
+                          world.apply(team_manifest(kEverything));
                         },
+                    .act = rotate,
                     .check =
                         [](World& world) {
                           must_be_provisioned(world);
-                          CHECK(world.config.tokens().size() >= 2);
+                          must_have_left_alone(world);
+                          CHECK(world.config.tokens().size() >= 3);
                         }});
+}
+
+TEST_CASE("simulation: a token Secret that is deleted or edited is replaced", "[simulation][platform]") {
+  const bool deleted = GENERATE(true, false);
+  crash_everywhere({.name = deleted ? "deleted Secret" : "edited Secret",
+                    .platform = true,
+                    .prepare = provision,
+                    .act =
+                        [&](World& world) {
+                          const kube::ObjectKey secret{kTeamKey.ns, "team-token-acme-checkout"};
+                          REQUIRE_FALSE(world.kube.find(kube::kSecrets, secret).is_null());
+                          if (deleted) {
+                            world.kube.remove(kube::kSecrets, secret);
+                          } else {
+                            world.kube.edit(kube::kSecrets, secret, {{"data", {{"token", "cGxhbnRlZA=="}}}});
+                          }
+                          REQUIRE(world.run_for(kGraceAndMore));
+                        },
+                    .check = must_be_provisioned});
+}
+
+// With a principal that others use too, nothing tells our tokens from theirs.
+TEST_CASE("simulation: a shared principal revokes nothing", "[simulation][platform]") {
+  World reference;
+  const auto act = [](World& world) {
+    world.platform = true;
+    world.config.subject.clear();
+    add_org(world);
+    Json spec = kEverything;
+    spec["token"] = {{"gracePeriod", "24h"}};
+    world.apply(team_manifest(spec));
+    REQUIRE(world.run());
+    world.annotate(kTeamKey, std::string{domain::kRotateToken}, "1");
+    REQUIRE(world.run());
+  };
+  act(reference);
+  for (std::size_t i = 0; i < reference.calls.count(); ++i) {
+    World world;
+    world.calls.crash_at(i, true);
+    INFO("dies after call " << i);
+    act(world);
+    INFO(describe(world, 0));
+    for (const auto& token : world.config.tokens()) CHECK_FALSE(token.revoked);
+    const auto secrets = world.kube.list(kube::kSecrets);
+    REQUIRE(secrets.size() == 1);
+    const auto live = world.config.live_tokens("acme", "checkout");
+    CHECK(std::any_of(live.begin(), live.end(), [&](const auto& token) {
+      return secrets.front().at("data").at("token") == crypto::to_base64(token.text());
+    }));
+  }
 }
 
 }  // namespace

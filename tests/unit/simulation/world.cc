@@ -153,7 +153,9 @@ struct World::Life {
   std::map<kube::ObjectKey, unsigned> failures;
 };
 
-World::World() : sink_(clock, -1, log::Level::Error, log::Format::Json) {}
+World::World() : sink_(clock, -1, log::Level::Error, log::Format::Json) {
+  calls.after_each([this] { look(); });
+}
 
 World::~World() = default;
 
@@ -188,12 +190,38 @@ bool World::run_until_call(std::size_t count) {
   return false;
 }
 
-bool World::run_for(std::chrono::milliseconds time) {
+void World::pass(std::chrono::milliseconds time) {
   const SteadyTime end = clock.now() + time;
   while (step(end)) {
   }
   if (clock.now() < end) clock.advance(std::chrono::ceil<std::chrono::milliseconds>(end - clock.now()));
+}
+
+bool World::run_for(std::chrono::milliseconds time) {
+  pass(time);
   return run();
+}
+
+void World::look() {
+  for (const auto& [key, node] : config.nodes()) {
+    const Json url = node.config.value(Json::json_pointer{"/agent/dedicated_service_url"}, Json{});
+    if (url.is_null()) continue;
+    const std::string host = url.get<std::string>().substr(std::string{"http://"}.size());
+    const kube::ObjectKey name{kTeamKey.ns, host.substr(0, host.find('.'))};
+    const Json deployment = kube.find(kube::kDeployments, name);
+    const bool available = !deployment.is_null() && deployment.contains("status") &&
+                           deployment.at("status").value("availableReplicas", 0) > 0;
+    if (!available || kube.find(kube::kServices, name).is_null()) {
+      violations_.push_back("no agent at " + url.get<std::string>());
+    }
+  }
+  if (config.subject.empty() || config.live_tokens("acme", "checkout").empty()) return;
+  for (const auto& token : config.live_tokens("acme", "checkout")) {
+    if (token.issued_by != config.subject) continue;
+    const Json made = team(kTeamKey);
+    const bool taken_back = !made.is_null() && made.at("metadata").contains("finalizers");
+    if (!taken_back && !may_leave_tokens) violations_.push_back("nobody will take back token " + token.id);
+  }
 }
 
 bool World::step(SteadyTime until) {

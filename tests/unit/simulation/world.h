@@ -57,7 +57,9 @@ class World {
   // Until nothing is left to be done soon and the cluster stands still. False when that does not come within
   // two hours (of the model).
   [[nodiscard]] bool run();
-  // Whatever is to be done within this time, and then until it is calm.
+  // Whatever is to be done within this time.
+  void pass(std::chrono::milliseconds time);
+  // The same, and then until it is calm.
   [[nodiscard]] bool run_for(std::chrono::milliseconds time);
   // Until so many calls were made, or the operator died, or it is calm. False as run().
   [[nodiscard]] bool run_until_call(std::size_t count);
@@ -69,6 +71,9 @@ class World {
   // Everything that there is, without what differs between two histories that came to the same end. Tokens
   // are told apart only by whether they are live.
   [[nodiscard]] nlohmann::json canonical();
+  // What was wrong at some moment, in words: an agent's URL that leads nowhere, or a token that nobody would
+  // take back.
+  [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
 
   FakeClock clock;
   Calls calls{clock};
@@ -79,13 +84,18 @@ class World {
   bool late_watches = false;
   // Whether the operator looks after teams in the services around the cluster; for its next life.
   bool platform = false;
+  // The team's deletion policy lets its token live on.
+  bool may_leave_tokens = false;
 
  private:
   struct Life;
   // One step; false when nothing is left to be done before `until`.
   [[nodiscard]] bool step(SteadyTime until);
 
+  void look();
+
   SequenceRng rng_;
+  std::vector<std::string> violations_;
   log::Sink sink_;
   std::unique_ptr<Life> life_;
 };
