@@ -74,10 +74,10 @@ def teams(platform_cluster, request):
 
 
 def calls_about(services, name):
-    """Of both services, in the order in which they came."""
-    found = [(c["at"], "config", c) for c in services.config_service.calls(f"/{name}($|/)", brief=True)]
-    found += [(c["at"], "pipeline", c) for c in services.pipeline.calls(f"/{name}($|/)", brief=True)]
-    return [(where, call) for _, where, call in sorted(found, key=lambda f: f[0])]
+    """Of both services, in the order in which they came: (service, call)."""
+    found = [(services.config_service, c) for c in services.config_service.calls(brief=True) if c["node"] == name]
+    found += [(services.pipeline, c) for c in services.pipeline.calls(f"/{name}($|/)", brief=True)]
+    return sorted(found, key=lambda f: f[1]["at"])
 
 
 @pytest.mark.parametrize("teams", STORIES, ids=repr, indirect=True)
@@ -94,6 +94,7 @@ def test_a_crash_at_every_call(teams, operator, services, request, figure):
     figure(f"calls until a team is {story.name}", len(pattern), "")
     assert len(pattern) >= 4
 
+    assert story.name != "made" or any(call["path"].endswith("/nodes") for _, call in calls_about(services, "pattern"))
     cases = [(i, mode) for i in range(len(pattern)) for mode in MODES]
     names = {case: f"{story.name}-{case[0]}-{case[1]}" for case in cases}
     for name in names.values():
@@ -103,13 +104,13 @@ def test_a_crash_at_every_call(teams, operator, services, request, figure):
     operator.stop()
 
     for (index, mode), name in names.items():
-        where = services.config_service if pattern[index] == "config" else services.pipeline
-        nth = pattern[:index].count(pattern[index])
-        where.faults({"match": {"path": f"/{name}($|/)"}, "skip": nth, "times": 1, "do": mode})
+        where, nth = pattern[index], pattern[:index].count(pattern[index])
+        match = {"node": f"^{name}$"} if where is services.config_service else {"path": f"/{name}($|/)"}
+        where.faults({"match": match, "skip": nth, "times": 1, "do": mode})
         hurt = {"drop": "dropped", "cut": "cut"}[mode]
         operator.start(wait=False)
         story.act(teams, name)
-        eventually(lambda w=where, n=name, h=hurt: any(c["status"] == h for c in w.calls(f"/{n}($|/)", brief=True)), 60,
+        eventually(lambda n=name, h=hurt: any(c["status"] == h for _, c in calls_about(services, n)), 60,
                    f"{name}: call {index} of {len(pattern)}")
         operator.kill()
         where.faults()

@@ -245,6 +245,17 @@ class ConfigService(Service):
         self.seed(await request.json())
         return {}
 
+    def facts(self, call):
+        """node: which one an administrator's call is about."""
+        named = re.search(r"/(?:nodes|teams)/([^/]+)", call.path)
+        if named:
+            return {"node": named[1]}
+        try:
+            body = json.loads(call.body)
+        except ValueError:
+            body = None
+        return {"node": body.get("node_id", "") if isinstance(body, dict) else ""}
+
     def away(self):
         """Whether it has stopped listening; one that never listened is there for the other stubs all the same."""
         return self.runner is not None and self.site is None
