@@ -166,7 +166,8 @@ TEST_CASE("run watch: a deprovisioning ends with its resource") {
   const ProvisioningRun run = f.begin({}, RunKind::Deprovision);
   auto answered = f.await(run);
   // Should it look for open runs just now, it asks the server too.
-  f.server.add({"/teamprovisionings/team-acme-checkout"}, {.status = 404, .chunks = {R"({"kind":"Status"})"}});
+  f.server.add({"/teamprovisionings/team-acme-checkout"},
+               {.status = 404, .chunks = {R"({"kind":"Status"})"}});
   f.remove({});
   CHECK(f.get(std::move(answered))->status == RunStatus::Succeeded);
 }
@@ -217,6 +218,45 @@ TEST_CASE("run watch: team_runtimes says what the resources say") {
   f.list({available});
   f.wait_runtimes("checkout dedicated true http://a:8080");
   f.remove(available);
+  f.wait_runtimes("");
+}
+
+TEST_CASE("run watch: what senders wrote about a team goes with its resource, if the policy says so") {
+  Watched f;
+  const auto payloads = [&](std::int64_t wanted) {
+    const auto until = f.db.clock().now() + kPatience;
+    while (f.db.count("orchestrator.payloads") != wanted && f.db.clock().now() < until) {
+      Mutex m;
+      CondVar never;
+      const MutexLock lock{m};
+      static_cast<void>(never.wait_for(m, {}, 10ms, [] { return false; }));
+    }
+    return f.db.count("orchestrator.payloads") == wanted;
+  };
+  const auto arrive = [&](const std::string& id) { f.arrive(f.worker(), "acme", "checkout", {id}); };
+  const TeamObject keeps{};
+  const TeamObject clears{.spec = {{"deletionPolicy", {{"config", "Clear"}}}}};
+  arrive("1");
+  f.list({keeps});
+  f.watch->start();
+  f.wait_runtimes("checkout shared false ");
+  f.remove(keeps);
+  f.wait_runtimes("");
+  CHECK(payloads(1));
+
+  f.show(clears);
+  f.wait_runtimes("checkout shared false ");
+  f.remove(clears);
+  CHECK(payloads(0));
+  CHECK(f.state_of(f.id_of("1")) == "dead/purged");
+
+  // It went while nobody watched.
+  f.wait_runtimes("");
+  arrive("2");
+  TeamRuntimes table{f.pool()};
+  must(table.put(f.ctx(), {.org_id = "acme", .team_node_id = "checkout", .mode = "shared", .purge = true}));
+  f.list({});
+  CHECK(payloads(0));
   f.wait_runtimes("");
 }
 

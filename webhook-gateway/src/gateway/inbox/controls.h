@@ -45,6 +45,7 @@ struct RuntimeRecord {
   std::string service_url{};  // of the team's own agent; empty: none
   bool ready = false;
   std::string mode{"dedicated"};  // or "shared"
+  bool purge = false;             // what senders wrote about the team goes when its resource goes
 
   friend bool operator==(const RuntimeRecord&, const RuntimeRecord&) = default;
 };

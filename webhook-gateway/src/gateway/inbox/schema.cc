@@ -181,6 +181,7 @@ CREATE TABLE orchestrator.team_runtimes (
   service_url  text NOT NULL,
   ready        boolean NOT NULL,
   mode         text NOT NULL DEFAULT 'dedicated' CHECK (mode IN ('shared', 'dedicated')),
+  purge        boolean NOT NULL DEFAULT false,  -- the team's payloads go when its resource goes
   updated_at   timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (org_id, team_node_id)
 );

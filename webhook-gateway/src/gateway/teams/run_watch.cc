@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/thread_name.h"
+#include "gateway/inbox/purge.h"
 #include "json/parse.h"
 #include "kube/core/condition.h"
 
@@ -18,6 +19,10 @@ constexpr seconds kDatabaseDeadline{10};
 constexpr seconds kRetry{1};
 constexpr std::string_view kAgentAvailable = "AgentAvailable";
 
+bool clears(const TeamResource& resource) {
+  return domain::platform_of(resource.spec).deletion == domain::ConfigPolicy::Clear;
+}
+
 }  // namespace
 
 RuntimeRecord runtime_of(const TeamResource& resource) {
@@ -29,7 +34,8 @@ RuntimeRecord runtime_of(const TeamResource& resource) {
           .team_node_id = resource.spec.team_node_id,
           .service_url = resource.status.service_url,
           .ready = ready,
-          .mode = dedicated ? "dedicated" : "shared"};
+          .mode = dedicated ? "dedicated" : "shared",
+          .purge = clears(resource)};
 }
 
 RunWatch::RunWatch(TeamCache& cache,
@@ -41,6 +47,7 @@ RunWatch::RunWatch(TeamCache& cache,
                    log::Logger log)
     : cache_(cache),
       runs_(runs),
+      pool_(pool),
       runtimes_(pool),
       api_(api),
       ended_(std::move(ended)),
@@ -85,6 +92,7 @@ void RunWatch::changed(const TeamResourcePointer& before, const TeamResourcePoin
     for (const auto& resource : {before, after}) {
       if (resource) news_.teams.insert(team_of(*resource));
     }
+    if (before && !after && clears(*before)) news_.purged.insert(team_of(*before));
     if (before && (!after || after->meta.uid != before->meta.uid)) news_.gone.insert(before->meta.uid);
   }
   changed_.notify_all();
@@ -129,6 +137,7 @@ void RunWatch::run(const std::stop_token& stop) {
       const MutexLock lock{m_};
       news_.teams.merge(news.teams);
       news_.gone.merge(news.gone);
+      news_.purged.merge(news.purged);
       news_.listed = news_.listed || news.listed;
       look_at = SteadyTime{};
       static_cast<void>(changed_.wait_for(m_, stop, kRetry, [] { return false; }));
@@ -152,6 +161,9 @@ RunWatch::News RunWatch::take_news(const std::stop_token& stop) {
 Status RunWatch::handle(const Context& ctx, const News& news) {
   // A cache that has not been filled says nothing about what is not in it.
   if (cache_.synced()) {
+    for (const TeamRef& team : news.purged) {
+      if (!cache_.find(team)) TP_TRY(purge(ctx, team));
+    }
     if (news.listed) {
       TP_TRY(reconcile_runtimes(ctx));
     } else {
@@ -194,7 +206,10 @@ Status RunWatch::update_runtime(const Context& ctx, const TeamRef& team) {
   const TeamResourcePointer resource = cache_.find(team);
   const auto known = written_.find(team);
   if (!resource) {
-    if (known != written_.end()) TP_TRY(runtimes_.remove(soon, team.org_id, team.team_node_id));
+    if (known == written_.end()) return ok();
+    // Its end may have come while nobody watched.
+    if (known->second.purge) TP_TRY(purge(ctx, team));
+    TP_TRY(runtimes_.remove(soon, team.org_id, team.team_node_id));
     written_.erase(team);
     return ok();
   }
@@ -202,6 +217,16 @@ Status RunWatch::update_runtime(const Context& ctx, const TeamRef& team) {
   if (known != written_.end() && known->second == record) return ok();
   TP_TRY(runtimes_.put(soon, record));
   written_[team] = std::move(record);
+  return ok();
+}
+
+Status RunWatch::purge(const Context& ctx, const TeamRef& team) const {
+  TP_ASSIGN_OR_RETURN(const auto bodies, purge_team(ctx.child(clock_, kDatabaseDeadline), pool_, team.org_id,
+                                                    team.team_node_id));
+  if (bodies > 0) {
+    log_.info("the payloads of a team that is gone were taken away",
+              {{"org", team.org_id}, {"team", team.team_node_id}, {"payloads", bodies}});
+  }
   return ok();
 }
 

@@ -22,7 +22,8 @@
 namespace tp::gateway {
 
 // Carries what the watch shows of teams into the database: how runs proceed and end, and where teams have
-// agents of their own (team_runtimes). Whoever waits for a run's end is told here, by the one thread that
+// agents of their own (team_runtimes). What senders wrote about a team goes with its resource, if its policy
+// says so. Whoever waits for a run's end is told here, by the one thread that
 // this has. Any number of processes may do so at once, and each does all of it: what is written is what the
 // resource says, whoever writes it. Thread-safe.
 class RunWatch {
@@ -68,6 +69,7 @@ class RunWatch {
   struct News {
     std::set<TeamRef> teams;     // that changed
     std::set<std::string> gone;  // uids of resources
+    std::set<TeamRef> purged;    // teams whose resource went, and their payloads are to go with it
     bool listed = false;
     bool look = false;  // at all open runs
   };
@@ -79,6 +81,7 @@ class RunWatch {
   [[nodiscard]] Status handle(const Context& ctx, const News& news);
   [[nodiscard]] Status reconcile_runtimes(const Context& ctx);
   [[nodiscard]] Status update_runtime(const Context& ctx, const TeamRef& team);
+  [[nodiscard]] Status purge(const Context& ctx, const TeamRef& team) const;
   // Takes up what other processes, or a former life of this one, have begun.
   [[nodiscard]] Status take_up(const Context& ctx) TP_EXCLUDES(m_);
   [[nodiscard]] Status judge(const Context& ctx, const ProvisioningRun& run, bool gone);
@@ -89,6 +92,7 @@ class RunWatch {
 
   TeamCache& cache_;
   ProvisioningRuns& runs_;
+  postgres::Pool& pool_;
   const TeamRuntimes runtimes_;
   kube::ApiClient& api_;
   const Ended ended_;
