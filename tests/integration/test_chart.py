@@ -199,6 +199,16 @@ def test_each_role_holds_what_it_needs_and_nothing_else(cluster, tmp_path):
         "admin": {"DATABASE_URL", "CONFIG_SERVICE_URL", "AGENT_API_URL", "ORCHESTRATOR_INTERNAL_ADMIN_TOKEN"}}
 
 
+def test_the_admin_role_alone_can_start_pipelines(cluster, tmp_path):
+    services = {"configServiceToken": {"secret": "operator"}, "pipelineUrl": "http://ai-pipeline", "pipelineToken": {"secret": "pipeline"}}
+    documents = render(cluster, tmp_path, {"gateway": {"enabled": True}, "services": services})
+    pods = {d["metadata"]["labels"]["app.kubernetes.io/component"]: d for d in of_kind(documents, "Deployment")}
+    assert {role for role in ROLES if ("pipeline", "token") in secrets(pods[role])} == {"admin"}
+    its = variables(container(pods["admin"]))
+    (mount,) = [m for m in container(pods["admin"])["volumeMounts"] if m["name"] == "ai-pipeline-token"]
+    assert its["AI_PIPELINE_API_URL"] == "http://ai-pipeline" and its["AI_PIPELINE_TOKEN_FILE"] == f"{mount['mountPath']}/token"
+
+
 @pytest.mark.parametrize("topology", ["split", "combined"])
 def test_signing_secrets_are_where_their_variables_say(cluster, tmp_path, topology):
     _, pods = gateway(cluster, tmp_path, topology=topology, signingSecrets={"github": {"secret": ""}, "circleback": {"secret": "circleback"}})
