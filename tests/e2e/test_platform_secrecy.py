@@ -39,7 +39,7 @@ def test_no_token_is_anywhere_else(platform_cluster, services, state):
         annotate(teams, "open", requested_at=str(status))
         eventually(lambda: condition(teams.get("open"), "ConfigSynced").get("status") == "False")
         services.config_service.faults()
-        eventually(lambda s=status: teams.ready("open") and teams.get("open")["status"]["lastHandledReconcileAt"] == str(s), 60)
+        eventually(lambda s=status: teams.ready("open") and teams.get("open")["status"].get("lastHandledReconcileAt") == str(s), 60)
     services.config_service.faults({"do": "garbage"})
     teams.delete("open")
     texts = everything_readable(platform_cluster, operator, "secrecy")
