@@ -22,6 +22,7 @@
 #include "gateway/admin/openapi.h"
 #include "gateway/admin/pipeline.h"
 #include "gateway/admin/provisioning.h"
+#include "gateway/admin/provisioning_events.h"
 #include "gateway/admin/sync_cronjobs.h"
 #include "gateway/dispatch/worker.h"
 #include "gateway/inbox/audit.h"
@@ -280,6 +281,7 @@ class Teams {
         runs_(runs_pool_),
         pool_(pool) {}
   ~Teams() {
+    if (events_) events_->stop();
     reflectors_.clear();
     if (watch_) watch_->stop();
   }
@@ -308,6 +310,10 @@ class Teams {
     api_.emplace(*provisioning_, runs_, *watch_, *cache_, cluster_->api(), base_.clock, log_);
     watch_->start();
     if (!config) return ok();
+    events_.emplace(pool_, new_event_id(base_.clock.wall_now(), base_.rng).str(),
+                    env_var("HOSTNAME").value_or(""), options.lease, *provisioning_, base_.config.policy,
+                    base_.clock, base_.rng, log_);
+    events_->start();
     for (TeamCache::Watch& watch : cache_->watches()) {
       reflectors_.push_back(std::make_unique<kube::Reflector>(
           cluster_->api(), watch.selection, watch.collection, cluster_->recovery(), base_.clock, base_.rng,
@@ -360,6 +366,7 @@ class Teams {
   std::optional<TeamEditor> editor_;
   std::optional<Provisioning> provisioning_;
   std::optional<ProvisioningApi> api_;
+  std::optional<ProvisioningEvents> events_;
   std::vector<std::unique_ptr<kube::Reflector>> reflectors_;
 };
 

@@ -64,7 +64,8 @@ struct Scope {
 };
 
 // Which queue an event waits in. Interactive events carry a Slack trigger_id, which Slack forgets after 3 s.
-enum class Lane : std::uint8_t { Normal, Interactive };
+// Provisioning events are the admin role's; a worker takes none of them.
+enum class Lane : std::uint8_t { Normal, Interactive, Provisioning };
 
 // A verified event that is to be stored. One request may hold several (PagerDuty's former `messages[]`).
 struct NewEvent {

@@ -47,6 +47,7 @@ Result<Admission> admit(const Delivery& delivery) {
 
   NewEvent stored;
   stored.kind = "event";
+  if (endpoint.kind == EndpointKind::Provisioning) stored.lane = Lane::Provisioning;
   if (!endpoint.event_type.empty()) {
     TP_ASSIGN_OR_RETURN(const View type, at_pointer(root, endpoint.event_type));
     stored.kind = kind_of(type.text());
