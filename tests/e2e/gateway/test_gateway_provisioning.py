@@ -3,21 +3,28 @@
 import concurrent.futures
 import itertools
 import json
+import time
 
 import pytest
 import yaml
 
-from support import provisioning
+from support import provisioning, webhooks
 from support.cluster import CHART, SYSTEM, OwnCluster
 from support.gateway import GatewayProcess
 from support.kube import TEAM, Kube
+from support.platform import states
 from support.stubs import ADMIN_TOKEN, StubServices, request
 from support.waiting import eventually
 
 ORG = provisioning.ORG
 NAMESPACE = "incidentfox"
 ACCOUNT = "webhook-gateway-admin"
-RUN_ID = "x-incidentfox-provisioning-run-id"
+CONFIG = """
+endpoints:
+- {name: teams, kind: provisioning, org: acme, eventType: /type}
+secrets:
+- {source: generic, endpoint: teams, file: SECRET}
+"""
 NUMBERS = itertools.count(1)
 
 
@@ -75,7 +82,11 @@ class Api:
 @pytest.fixture
 def gateway(plane, kubeconfig, platform_services, database, state, request):  # noqa: ARG001
     directory = state / f"gateway-{request.node.name}"
-    with GatewayProcess(directory, database, platform_services, roles="admin", kubeconfig=kubeconfig, team_namespace=NAMESPACE,
+    directory.mkdir(parents=True)
+    (directory / "secret").write_text(webhooks.SECRETS["generic"])
+    (directory / "gateway.yaml").write_text(CONFIG.replace("SECRET", str(directory / "secret")))
+    with GatewayProcess(directory, database, platform_services, roles=("webhooks", "admin"), kubeconfig=kubeconfig,
+                        team_namespace=NAMESPACE, config=directory / "gateway.yaml",
                         env={"ORCHESTRATOR_INTERNAL_ADMIN_TOKEN": ADMIN_TOKEN}) as gateway:
         eventually(lambda: gateway.fetch("health-probe", "/readyz") == (200, "ok\n"), 30, "the TeamProvisionings are listed")
         yield gateway
@@ -231,8 +242,6 @@ def test_runs_go_on_after_a_restart_of_the_gateway(api, plane, team, gateway):
 
 def test_many_at_once(api, plane, team, figure):
     """A4"""
-    import time
-
     def one(name, **body):
         began = time.monotonic()
         status, answer = api.provision(name, **body)
@@ -248,6 +257,37 @@ def test_many_at_once(api, plane, team, figure):
     figure("provision of 200 teams, 40 at once: p50", times[100], "s")
     figure("provision of 200 teams, 40 at once: p99", times[198], "s")
     assert len([t for t in plane.kube.list(TEAM) if t["spec"]["teamNodeId"].startswith(f"{team}-")]) == 200
+
+
+def test_another_org_is_out_of_reach(api, plane, team, platform_services):
+    """A6"""
+    provisioned(api, team)
+    platform_services.config_service.word("POST", "seed", {"orgs": {"rival": {"admin_tokens": ["rival.secret"]}}})
+    body = {"org_id": ORG, "team_node_id": team}
+    before = resource(plane, team)
+    for method, path in (("POST", "provision/team"), ("DELETE", "provision/team"), ("POST", "deprovision/team"), ("POST", "schedules/team"),
+                         ("GET", f"teams/{ORG}/{team}/deployment"), ("GET", f"teams/{ORG}/{team}/pipeline")):
+        status, answer = api.call(method, path, None if method == "GET" else body, token="rival.secret")
+        assert status == 403 and team not in json.dumps(answer), (method, path, answer)
+    assert resource(plane, team)["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
+
+
+def test_provisioning_events_become_teams(gateway, plane, team, database):
+    def send(kind, **data):
+        hook = webhooks.generic("teams", type=kind, data={"team_node_id": team} | data)
+        assert webhooks.send(gateway.url, hook).accepted
+        eventually(lambda: states(database)[hook.id] not in ("received", "ready"), 30, "the event ends")
+        return states(database)[hook.id]
+
+    assert send("provisioning.requested", pipeline_schedule="0 2 * * *") == "done"
+    eventually(lambda: ((resource(plane, team) or {}).get("status") or {}).get("lastRun", {}).get("phase") == "Succeeded", 60)
+    assert resource(plane, team)["spec"]["pipeline"]["schedule"] == "0 2 * * *"
+    assert send("provisioning.requested", pipeline_schedule="not cron") == "dead"
+    assert send("provisioning.requested", org_id="rival") == "unrouted"
+    assert send("provisioning.other") == "ignored"
+    assert send("provisioning.removed") == "done"
+    eventually(lambda: resource(plane, team) is None, 60, "the team is gone")
+    assert send("provisioning.removed") == "done"
 
 
 def test_runs_are_in_the_audit(api, team):
