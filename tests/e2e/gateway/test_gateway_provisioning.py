@@ -80,8 +80,8 @@ class Api:
 
 
 @pytest.fixture
-def gateway(plane, kubeconfig, platform_services, database, state, request):  # noqa: ARG001
-    directory = state / f"gateway-{request.node.name}"
+def gateway(plane, kubeconfig, platform_services, database, state):  # noqa: ARG001
+    directory = state / f"gateway-provisioning-{next(NUMBERS)}"
     directory.mkdir(parents=True)
     (directory / "secret").write_text(webhooks.SECRETS["generic"])
     (directory / "gateway.yaml").write_text(CONFIG.replace("SECRET", str(directory / "secret")))

@@ -8,17 +8,14 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/env.h"
 #include "base/mutex.h"
 #include "base/random.h"
 #include "http_beast/server.h"
 #include "http_cpprest/client.h"
 #include "http_cpprest/endpoint.h"
-#include "kube/client/api_client.h"
-#include "kube/client/config.h"
 #include "kube/client/token_source.h"
+#include "kube/cluster/cluster.h"
 #include "kube/runtime/controller.h"
-#include "kube/runtime/recovery.h"
 #include "kube/runtime/reflector.h"
 #include "kube/runtime/work_queue.h"
 #include "metrics/metrics.h"
@@ -31,30 +28,6 @@ namespace tp::provisioner {
 namespace {
 
 using AccountPointer = std::shared_ptr<const Account>;
-
-constexpr const char* kServiceAccountDirectory = "/var/run/secrets/kubernetes.io/serviceaccount";
-
-Result<kube::ClientConfig> client_config(const RunOptions& options) {
-  if (!options.kubeconfig.empty()) return kube::load_kubeconfig(options.kubeconfig);
-  return kube::in_cluster_config(env_var("KUBERNETES_SERVICE_HOST"), env_var("KUBERNETES_SERVICE_PORT"),
-                                 kServiceAccountDirectory);
-}
-
-http::ClientOptions http_options(const kube::ClientConfig& config,
-                                 std::shared_ptr<http::TokenSource> tokens,
-                                 const log::Logger& log) {
-  return {.base_url = config.server,
-          .tls = {.ca_file = config.ca_file,
-                  .ca_pem = config.ca_pem,
-                  .cert_file = config.client_cert_file,
-                  .cert_pem = config.client_cert_pem,
-                  .key_file = config.client_key_file,
-                  .key_pem = config.client_key_pem,
-                  .server_name = config.server_name},
-          .token_source = std::move(tokens),
-          .user_agent = "team-operator/" TP_VERSION,
-          .log = log.named("http")};
-}
 
 // The flags that follow from others.
 RunOptions completed(RunOptions options) {
@@ -134,7 +107,6 @@ class App {
   App(const RunOptions& options, log::Sink& sink)
       : options_(completed(options)),
         log_(sink, "team-operator"),
-        recovery_(clock_),
         caches_(options_.watch_namespaces, options_.build),
         queue_(clock_),
         services_(clock_, log_, queue_, options_.platform_workers) {}
@@ -162,7 +134,7 @@ class App {
 
   void work(std::stop_token stop) {
     reconciler_ =
-        std::make_unique<TeamReconciler>(*api_, caches_, platform_ ? &*platform_ : nullptr,
+        std::make_unique<TeamReconciler>(cluster_->api(), caches_, platform_ ? &*platform_ : nullptr,
                                          TeamReconciler::Settings{.build = options_.build,
                                                                   .resync_interval = options_.resync_interval,
                                                                   .drift_interval = options_.drift_interval,
@@ -190,19 +162,7 @@ class App {
   };
 
   Status connect(const kube::ClientConfig& config) {
-    const auto tokens = kube::make_token_source(config, clock_, log_.named("token"));
-    TP_ASSIGN_OR_RETURN(unary_, http::create_client(http_options(config, tokens, log_), clock_));
-    TP_ASSIGN_OR_RETURN(streaming_, http::create_client(http_options(config, tokens, log_), clock_));
-    api_ = std::make_unique<kube::ApiClient>(
-        *unary_, *streaming_, clock_,
-        [this](std::string_view /*verb*/, const kube::ResourceType& /*type*/, int status,
-               std::chrono::nanoseconds /*took*/) {
-          if (status > 0 && status < 500) {
-            recovery_.succeeded();
-          } else {
-            recovery_.failed();
-          }
-        });
+    TP_ASSIGN_OR_RETURN(cluster_, kube::Cluster::connect(config, "team-operator/" TP_VERSION, clock_, log_));
     log_.info("operator starts", {{"version", TP_VERSION}, {"server", config.server}});
     return ok();
   }
@@ -282,10 +242,10 @@ class App {
       std::string name = std::string{watch.selection.type.plural};
       if (!watch.selection.field_selector.empty()) name += " " + watch.selection.field_selector;
       if (!watch.selection.ns.empty()) name += " in " + watch.selection.ns;
-      watchers_.push_back(
-          {std::move(name), std::move(watch.synced),
-           std::make_unique<kube::Reflector>(*api_, watch.selection, watch.collection, recovery_, clock_,
-                                             rng_, log_.named("watch"), registry_)});
+      watchers_.push_back({std::move(name), std::move(watch.synced),
+                           std::make_unique<kube::Reflector>(cluster_->api(), watch.selection,
+                                                             watch.collection, cluster_->recovery(), clock_,
+                                                             rng_, log_.named("watch"), registry_)});
     }
   }
 
@@ -334,9 +294,7 @@ class App {
   SystemClock clock_;
   SystemRng rng_;
   metrics::Registry registry_;
-  kube::Recovery recovery_;
-  std::unique_ptr<http::HttpClient> unary_, streaming_;
-  std::unique_ptr<kube::ApiClient> api_;
+  std::unique_ptr<kube::Cluster> cluster_;
   Caches caches_;
   kube::WorkQueue queue_;
   Services services_;
@@ -357,7 +315,7 @@ class App {
 }  // namespace
 
 Status run_operator(const RunOptions& options, std::stop_token stop, log::Sink& sink) {
-  TP_ASSIGN_OR_RETURN(const kube::ClientConfig config, client_config(options));
+  TP_ASSIGN_OR_RETURN(const kube::ClientConfig config, kube::find_config(options.kubeconfig));
   App app{options, sink};
   TP_TRY(app.start(config));
   if (app.wait_until_synced(stop)) app.work(stop);
