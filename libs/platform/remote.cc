@@ -30,7 +30,7 @@ bool is_success(int status) { return status / 100 == 2; }
 
 Result<std::string> path_segment(std::string_view text) {
   if (text.empty() || text == "." || text == ".." || text.find('\0') != std::string_view::npos) {
-    return Error{ErrorCode::InvalidArgument, "a name is empty, \".\", \"..\" or has a NUL"};
+    return Error{ErrorCode::InvalidArgument, R"(a name is empty, ".", ".." or has a NUL)"};
   }
   return http::escape(text);
 }
@@ -61,7 +61,7 @@ Result<http::Response> Remote::exchange(const Context& ctx, const http::Request&
   }
 }
 
-Result<nlohmann::json> Remote::judge(const http::Request& request, http::Response response) const {
+Result<nlohmann::json> Remote::judge(const http::Request& request, const http::Response& response) const {
   if (!is_success(response.status)) {
     Error failure = error(code_of(response.status), request, std::to_string(response.status));
     if (response.status >= kClientErrors) {
@@ -78,8 +78,8 @@ Result<nlohmann::json> Remote::judge(const http::Request& request, http::Respons
 }
 
 Result<nlohmann::json> Remote::call(const Context& ctx, const http::Request& request) const {
-  TP_ASSIGN_OR_RETURN(http::Response response, exchange(ctx, request));
-  return judge(request, std::move(response));
+  TP_ASSIGN_OR_RETURN(const http::Response response, exchange(ctx, request));
+  return judge(request, response);
 }
 
 std::optional<WallTime> parse_service_time(std::string_view text) {

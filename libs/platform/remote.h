@@ -38,7 +38,8 @@ class Remote {
   // An answer of any status.
   [[nodiscard]] Result<http::Response> exchange(const Context& ctx, const http::Request& request) const;
   // The rule above, for an answer of exchange().
-  [[nodiscard]] Result<nlohmann::json> judge(const http::Request& request, http::Response response) const;
+  [[nodiscard]] Result<nlohmann::json> judge(const http::Request& request,
+                                             const http::Response& response) const;
   [[nodiscard]] Error error(ErrorCode code, const http::Request& request, std::string_view what) const;
 
  private:

@@ -82,12 +82,11 @@ Json patch_for(const Json& desired, const Json& live) {
   Json patch = Json::object();
   for (const auto& [key, value] : desired.items()) {
     const auto found = live.find(key);
-    if (found == live.end()) {
-      patch[key] = value;
-    } else if (value.is_object() && found->is_object()) {
+    const bool there = found != live.end();
+    if (there && value.is_object() && found->is_object()) {
       Json below = patch_for(value, *found);
       if (!below.empty()) patch[key] = std::move(below);
-    } else if (*found != value) {
+    } else if (!there || *found != value) {
       patch[key] = value;
     }
   }

@@ -36,9 +36,10 @@ bool rotation_requested(const TokenFacts& facts) {
   return !facts.rotate.empty() && facts.rotate != facts.memory.last_handled_rotation;
 }
 
-// Issued since the intent, and nobody knows its text.
+// Issued since the intent, and nobody knows its text. With a shared principal it may also be another's.
 bool is_leftover(const TokenFacts& facts, const LiveToken& token) {
   const TokenStatus& memory = facts.memory;
+  if (!facts.principal.empty() && token.issued_by != facts.principal) return false;
   if (!memory.intent || token.id == memory.id || token.id == facts.held || retires(memory, token.id))
     return false;
   return !contains(memory.intent->known, token.id) && token.issued_at >= memory.intent->since - kClockSkew &&
@@ -53,9 +54,8 @@ std::size_t count_leftovers(const TokenFacts& facts) {
 
 const LiveToken* leftover_of_ours(const TokenFacts& facts) {
   if (facts.principal.empty()) return nullptr;
-  const auto found = std::find_if(facts.live->begin(), facts.live->end(), [&](const LiveToken& token) {
-    return token.issued_by == facts.principal && is_leftover(facts, token);
-  });
+  const auto found = std::find_if(facts.live->begin(), facts.live->end(),
+                                  [&](const LiveToken& token) { return is_leftover(facts, token); });
   return found == facts.live->end() ? nullptr : &*found;
 }
 
@@ -76,7 +76,10 @@ TokenStatus concluded(const TokenFacts& facts) {
 TokenIntent next_intent(const TokenFacts& facts) {
   const auto& before = facts.memory.intent;
   TokenIntent intent{before && before->open ? before->since : facts.now, facts.now, {}, true};
-  for (const LiveToken& token : *facts.live) intent.known.push_back(token.id);
+  for (const LiveToken& token : *facts.live) {
+    // Those of an earlier try that we may not revoke stay leftovers.
+    if (!is_leftover(facts, token)) intent.known.push_back(token.id);
+  }
   // One that was revoked is not new because it is not live.
   if (!facts.held.empty() && !contains(intent.known, facts.held)) intent.known.push_back(facts.held);
   return intent;
@@ -95,6 +98,31 @@ std::optional<TokenStep> retire(const TokenFacts& facts) {
   return std::nullopt;
 }
 
+// A token is needed.
+TokenStep replacement(const TokenFacts& facts) {
+  if (facts.issued) {
+    return TokenWait{"Unconfirmed", "the token that the Config Service issued is not in the Secret yet",
+                     std::chrono::seconds{2}};
+  }
+  if (facts.intent_written) return IssueToken{};
+  if (facts.live->size() > kMaxKnownTokens) {
+    return TokenWait{"TooManyTokens", "the team has more than " + std::to_string(kMaxKnownTokens) +
+                                          " live tokens; revoke those that nobody uses"};
+  }
+  return DeclareIntent{next_intent(facts)};
+}
+
+// All is well. The intent is forgotten when nothing late can come of it any more.
+TokenStep rest(const TokenFacts& facts) {
+  const TokenStatus& memory = facts.memory;
+  const std::size_t leftovers = count_leftovers(facts);
+  if (!memory.intent || leftovers > 0 || facts.now <= memory.intent->attempted + 2 * kCommitWindow)
+    return TokenDone{leftovers};
+  TokenStatus next = memory;
+  next.intent.reset();
+  return RememberToken{std::move(next)};
+}
+
 }  // namespace
 
 TokenStep next_token_step(const TokenFacts& facts) {
@@ -102,35 +130,18 @@ TokenStep next_token_step(const TokenFacts& facts) {
   const TokenStatus& memory = facts.memory;
   const bool open = memory.intent && memory.intent->open;
   const bool held_is_new = open && !facts.held.empty() && !contains(memory.intent->known, facts.held);
-  if (held_is_new && is_live(facts, facts.held)) return RememberToken{concluded(facts)};
+  // Else a Secret that an earlier resource of this team has left, whose status is gone.
+  const bool held_is_ours = held_is_new || (!open && memory.id.empty());
+  if (held_is_ours && is_live(facts, facts.held)) return RememberToken{concluded(facts)};
   if (held_is_new && facts.now < memory.intent->attempted + kCommitWindow) {
     return TokenWait{"Unconfirmed", "the Config Service issued a token and does not list it yet",
                      std::chrono::seconds{2}};
   }
-  // The Secret of an earlier resource of this team, whose status is gone.
-  if (!open && memory.id.empty() && is_live(facts, facts.held)) return RememberToken{concluded(facts)};
   if (const LiveToken* leftover = leftover_of_ours(facts)) return RevokeToken{leftover->id};
   if (auto step = retire(facts)) return *std::move(step);
-
   const bool replace = open || !is_live(facts, memory.id) || facts.held != memory.id || rotation_due(facts) ||
                        rotation_requested(facts);
-  if (replace && facts.issued) {
-    return TokenWait{"Unconfirmed", "the token that the Config Service issued is not in the Secret yet",
-                     std::chrono::seconds{2}};
-  }
-  if (replace && facts.intent_written) return IssueToken{};
-  if (replace && facts.live->size() > kMaxKnownTokens) {
-    return TokenWait{"TooManyTokens", "the team has more than " + std::to_string(kMaxKnownTokens) +
-                                          " live tokens; revoke those that nobody uses"};
-  }
-  if (replace) return DeclareIntent{next_intent(facts)};
-  if (memory.intent && facts.now > memory.intent->attempted + 2 * kCommitWindow) {
-    if (const std::size_t leftovers = count_leftovers(facts); leftovers > 0) return TokenDone{leftovers};
-    TokenStatus next = memory;
-    next.intent.reset();
-    return RememberToken{std::move(next)};
-  }
-  return TokenDone{count_leftovers(facts)};
+  return replace ? replacement(facts) : rest(facts);
 }
 
 TokenStep next_revocation_step(const TokenFacts& facts) {
@@ -144,7 +155,10 @@ TokenStep next_revocation_step(const TokenFacts& facts) {
   const auto found = std::find_if(facts.live->begin(), facts.live->end(), ours);
   if (found != facts.live->end()) return RevokeToken{found->id};
   if (const LiveToken* leftover = leftover_of_ours(facts)) return RevokeToken{leftover->id};
-  if (memory.intent && memory.intent->open && facts.now < memory.intent->attempted + kCommitWindow) {
+  // The last try may have been concluded while an earlier one is late.
+  const bool may_appear =
+      memory.intent && (memory.intent->open || memory.intent->since < memory.intent->attempted);
+  if (may_appear && facts.now < memory.intent->attempted + kCommitWindow) {
     return TokenWait{"Unconfirmed", "a token that was asked for may still appear", std::chrono::seconds{2}};
   }
   return TokenDone{count_leftovers(facts)};

@@ -190,10 +190,10 @@ Contested Caches::contested_by(const Team& team) const {
   each_claim(team, [&](std::size_t kind, const std::string& identifier) {
     for (const auto& partition : partitions_) {
       for (const TeamPointer& other : partition->teams.find(claim_key(kind, identifier))) {
-        if (identity_key(*other) == identity_key(team) || !older(*other, team)) continue;
-        if (!owner_of(*other))  // a duplicate has nothing
-          contested.emplace(std::pair{static_cast<domain::RoutingKind>(kind), identifier},
-                            other->meta.key.str());
+        // A duplicate has nothing.
+        if (identity_key(*other) == identity_key(team) || !older(*other, team) || owner_of(*other)) continue;
+        contested.emplace(std::pair{static_cast<domain::RoutingKind>(kind), identifier},
+                          other->meta.key.str());
       }
     }
   });

@@ -47,6 +47,8 @@ bool is_bootstrapped(const Team& team) {
   return !memory.run_id.empty() && memory.last_handled_request == team.bootstrap;
 }
 
+bool has_open_intent(const domain::TokenStatus& token) { return token.intent && token.intent->open; }
+
 Json bootstrap_body(const Team& team) {
   Json body{{"org_id", team.spec.org_id}, {"team_id", team.spec.team_node_id}};
   if (const auto& knowledge = domain::platform_of(team.spec).knowledge_base) {
@@ -123,11 +125,11 @@ PlatformSteps::PlatformSteps(Context ctx, Services services, const Observed& obs
       team_(*observed.team),
       observed_(observed),
       id_{team_.spec.org_id, team_.spec.team_node_id},
-      record_(std::move(record)) {
+      record_(std::move(record)),
+      retrying_(has_open_intent(domain::platform_of(team_.status).token)) {
   report_.attention = Attention::Given;
   report_.memory = domain::platform_of(team_.status);
   facts_ = facts_of(team_, report_.memory, services_.vault.held(team_), now());
-  retrying_ = facts_.memory.intent && facts_.memory.intent->open;
 }
 
 void PlatformSteps::provision(const std::string& url) {
@@ -163,7 +165,7 @@ Status PlatformSteps::ensure_node() {
     if (root) parent = id_.org;
   }
   ++report_.writes;
-  const Status created = services_.config.create_node(ctx_, id_, parent, spec.display_name);
+  Status created = services_.config.create_node(ctx_, id_, parent, spec.display_name);
   if (!created && created.error().code != ErrorCode::InvalidArgument) return created;
   TP_ASSIGN_OR_RETURN(const bool there_now, services_.config.has_node(ctx_, id_.org, id_.team));
   if (there_now) return ok();  // made by us, or by somebody at the same time
@@ -308,7 +310,7 @@ Status PlatformSteps::issue() {
   ++report_.writes;
   TP_ASSIGN_OR_RETURN(const auto issued, services_.config.issue_token(ctx_, id_));
   facts_.live.reset();
-  const Status stored = services_.vault.put(ctx_, team_, issued);
+  Status stored = services_.vault.put(ctx_, team_, issued);
   if (stored || stored.error().code != ErrorCode::AlreadyExists) return stored;
   // Nobody will ever have its text. If this fails, the intent leads to it.
   (void)services_.config.revoke_token(ctx_, id_, issued.id);

@@ -118,9 +118,9 @@ class PlatformSteps {
   const Observed& observed_;
   const TeamId id_;
   const Record record_;
+  const bool retrying_;  // an earlier pass did not get its token into the Secret
   PlatformReport report_;
   TokenFacts facts_;                  // of this pass
-  bool retrying_ = false;             // an earlier pass did not get its token into the Secret
   std::vector<std::string> revoked_;  // in this pass
 };
 

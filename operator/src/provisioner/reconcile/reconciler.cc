@@ -92,37 +92,45 @@ Result<kube::Next> TeamReconciler::look(const Context& ctx, const kube::ObjectKe
 Result<kube::Next> TeamReconciler::pass(const Context& ctx,
                                         const Observed& observed,
                                         const log::Logger& log) {
-  const Team& team = *observed.team;
-  Plan plan = make_plan(observed, settings_.build);
-  if (team.meta.deleting) return farewell(ctx, observed, plan, log);
-
-  Outcome outcome;
-  PlatformReport report{.memory = domain::platform_of(team.status)};
-  Bulkhead::Place place;
-  std::optional<PlatformSteps> steps;
+  const Plan plan = make_plan(observed, settings_.build);
+  if (observed.team->meta.deleting) return farewell(ctx, observed, plan, log);
+  PlatformReport report{.memory = domain::platform_of(observed.team->status)};
   if (needs_platform(observed, plan)) {
-    place = platform_->bulkhead.enter(team.meta.key);
-    report.attention = place ? Attention::Given : Attention::Postponed;
+    if (const auto place = platform_->bulkhead.enter(observed.team->meta.key))
+      return platform_pass(ctx, observed, plan, log);
+    report.attention = Attention::Postponed;
   }
-  if (place) {
-    outcome = executor_.run(ctx, team, finalizer_first(plan), log);
-    if (!outcome.errors.empty()) return outcome.errors.front();
-    steps.emplace(begin(ctx, observed));
-    steps->provision(runtime_url(observed, plan));
-    auto now = caches_.observe(team.meta.key);
-    if (!now) return kube::Next{};
-    plan = make_plan(with_memory(*std::move(now), steps->report().memory), settings_.build);
-  }
+  const Outcome outcome = executor_.run(ctx, *observed.team, plan, log);
+  return conclude(ctx, observed, plan, outcome, report);
+}
+
+Result<kube::Next> TeamReconciler::platform_pass(const Context& ctx,
+                                                 const Observed& observed,
+                                                 const Plan& first,
+                                                 const log::Logger& log) {
+  const Team& team = *observed.team;
+  Outcome outcome = executor_.run(ctx, team, finalizer_first(first), log);
+  if (!outcome.errors.empty()) return outcome.errors.front();
   const unsigned writes_before = outcome.writes;
+
+  PlatformSteps steps = begin(ctx, observed);
+  steps.provision(runtime_url(observed, first));
+  const auto now = caches_.observe(team.meta.key);
+  if (!now) return kube::Next{};
+  const Plan plan = make_plan(with_memory(*now, steps.report().memory), settings_.build);
   outcome = executor_.run(ctx, team, plan, log);
   outcome.writes += writes_before;
-  if (steps) {
-    if (plan.bootstrap && !steps->report().error) steps->bootstrap();
-    report = std::move(steps->report());
-    place.reset();
-  }
-  for (const Announcement& news : report.announcements) announcer_.announce(ctx, team, news, log);
+  if (plan.bootstrap && !steps.report().error) steps.bootstrap();
+  for (const Announcement& news : steps.report().announcements) announcer_.announce(ctx, team, news, log);
+  return conclude(ctx, observed, plan, outcome, steps.report());
+}
 
+Result<kube::Next> TeamReconciler::conclude(const Context& ctx,
+                                            const Observed& before,
+                                            const Plan& plan,
+                                            const Outcome& outcome,
+                                            const PlatformReport& report) {
+  const Team& team = *before.team;
   bool wrote = outcome.writes + report.writes > 0;
   if (plan.write_status) {
     // The executor has put what it wrote into the caches, so this is the world after the plan.
@@ -135,9 +143,9 @@ Result<kube::Next> TeamReconciler::pass(const Context& ctx,
   }
   if (!outcome.errors.empty()) return outcome.errors.front();
   if (report.error) return *report.error;
-  if (steps) schedule_drift_check(team, 0.9);
+  if (report.attention == Attention::Given) schedule_drift_check(team, 0.9);
   const bool quiet = !wrote && !report.again && report.attention != Attention::Postponed;
-  if (quiet) settle(team.meta.key, version_of(observed));
+  if (quiet) settle(team.meta.key, version_of(before));
   return next_look(team, report);
 }
 

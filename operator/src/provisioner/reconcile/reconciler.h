@@ -68,6 +68,17 @@ class TeamReconciler final : public kube::Reconciler {
 
   [[nodiscard]] Result<kube::Next> look(const Context& ctx, const kube::ObjectKey& key);
   [[nodiscard]] Result<kube::Next> pass(const Context& ctx, const Observed& observed, const log::Logger& log);
+  // With the services, for one who has a place in the bulkhead. `first`: the plan before anything is known of
+  // them.
+  [[nodiscard]] Result<kube::Next> platform_pass(const Context& ctx,
+                                                 const Observed& observed,
+                                                 const Plan& first,
+                                                 const log::Logger& log);
+  [[nodiscard]] Result<kube::Next> conclude(const Context& ctx,
+                                            const Observed& before,
+                                            const Plan& plan,
+                                            const Outcome& outcome,
+                                            const PlatformReport& report);
   [[nodiscard]] Result<kube::Next> farewell(const Context& ctx,
                                             const Observed& observed,
                                             const Plan& plan,

@@ -157,32 +157,42 @@ class StatusBuilder {
     }
   }
 
-  void schedule() {
+  // The same reason as before while nothing new was read.
+  [[nodiscard]] std::optional<Verdict> unreadable_schedules() const {
     if (report_.schedules && report_.schedules->state == StepVerdict::State::Failed)
-      return add("PipelineScheduled", ConditionStatus::False,
-                 {report_.schedules->reason, report_.schedules->message});
+      return Verdict{report_.schedules->reason, report_.schedules->message};
     const Condition* before = kube::find_condition(observed_.team->status.conditions, "PipelineScheduled");
-    if (report_.attention != Attention::Given && before != nullptr && before->reason == "InvalidSchedule")
-      return add("PipelineScheduled", before->status, {before->reason, before->message});
+    if (report_.attention == Attention::Given || before == nullptr || before->reason != "InvalidSchedule")
+      return std::nullopt;
+    return Verdict{before->reason, before->message};
+  }
 
+  [[nodiscard]] std::string describe_schedules(bool pipeline, bool discovery) const {
+    const domain::ResolvedSchedules schedules = domain::schedules_of(*observed_.team);
+    std::string message;
+    if (pipeline) {
+      const domain::Pipeline& settings = *observed_.team->spec.pipeline;
+      message = "AI pipeline: " + schedules.pipeline;
+      if (!settings.time_zone.empty()) message += " " + settings.time_zone;
+      if (settings.suspend) message += " (suspended)";
+    }
+    if (discovery)
+      message += (pipeline ? "; " : "") + ("dependency discovery: " + schedules.dependency_discovery);
+    return message;
+  }
+
+  void schedule() {
+    if (const auto why = unreadable_schedules())
+      return add("PipelineScheduled", ConditionStatus::False, *why);
     const bool pipeline = plan_.wants(Slot::PipelineCronJob);
     const bool discovery = plan_.wants(Slot::DiscoveryCronJob);
     if (!pipeline && !discovery) return;
     const bool there = (!pipeline || find_child(observed_, Slot::PipelineCronJob) != nullptr) &&
                        (!discovery || find_child(observed_, Slot::DiscoveryCronJob) != nullptr);
-    const domain::ResolvedSchedules schedules = domain::schedules_of(*observed_.team);
-    const auto& settings = observed_.team->spec.pipeline;
-    std::string message;
-    if (pipeline) {
-      message = "AI pipeline: " + schedules.pipeline;
-      if (!settings->time_zone.empty()) message += " " + settings->time_zone;
-      if (settings->suspend) message += " (suspended)";
-    }
-    if (discovery)
-      message += (pipeline ? "; " : "") + ("dependency discovery: " + schedules.dependency_discovery);
+    const std::string message = describe_schedules(pipeline, discovery);
     if (!there) {
       add("PipelineScheduled", ConditionStatus::False, {"Missing", "not yet scheduled: " + message});
-    } else if (pipeline && settings->suspend) {
+    } else if (pipeline && observed_.team->spec.pipeline->suspend) {
       add("PipelineScheduled", ConditionStatus::False, {"Suspended", message});
     } else {
       add("PipelineScheduled", ConditionStatus::True, {"Scheduled", message});

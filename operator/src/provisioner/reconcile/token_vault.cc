@@ -21,7 +21,7 @@ kube::ObjectKey key_of(const Team& team) { return {team.meta.key.ns, token_secre
 
 HeldTokenPointer TokenVault::find(const Team& team) const {
   const HeldTokenPointer held = caches_.tokens(team.meta.key.ns).get(key_of(team));
-  return held && caches_.belongs(*held, team) ? held : nullptr;
+  return held && Caches::belongs(*held, team) ? held : nullptr;
 }
 
 std::string TokenVault::held(const Team& team) const {
@@ -36,7 +36,7 @@ Result<bool> TokenVault::is_free(const Context& ctx, const Team& team) const {
   json::Document document;
   TP_TRY(document.parse(*text));
   TP_ASSIGN_OR_RETURN(const HeldToken live, project_held_token(document.root()));
-  return caches_.belongs(live, team);
+  return Caches::belongs(live, team);
 }
 
 Status TokenVault::put(const Context& ctx, const Team& team, const ConfigService::Issued& issued) {
@@ -54,9 +54,10 @@ Status TokenVault::put(const Context& ctx, const Team& team, const ConfigService
   if (!applied) {
     const bool taken =
         applied.error().code == ErrorCode::Conflict || applied.error().code == ErrorCode::AlreadyExists;
-    if (!before && taken)
+    if (!before && taken) {
       return Error{ErrorCode::AlreadyExists,
                    "Secret " + key.str() + " exists and does not belong to this team"};
+    }
     return Error{applied.error()}.wrap("write Secret " + key.str());
   }
   json::Document document;
