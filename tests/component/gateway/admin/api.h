@@ -52,10 +52,12 @@ class Api {
               return Principal{.role = role,
                                .auth_kind = "oidc",
                                .org_id = org == "*" ? "" : org,
+                               .team_node_id = team,
                                .email = org + "@example.com",
+                               .can_write = can_write,
                                .permissions = permissions};
             },
-            {.cache = std::chrono::milliseconds{1}, .require_star = false},
+            {.cache = std::chrono::milliseconds{0}, .require_star = false},
             clock_),
         frame_(auth_, f.pool(), clock_, rng_, no_log()),
         events_(f.pool()),
@@ -87,6 +89,8 @@ class Api {
   Answer get(const std::string& path, const std::string& token = "*") { return call("GET", path, token); }
 
   std::string role = "admin";
+  std::string team;
+  bool can_write = false;
   std::vector<std::string> permissions{"admin:*"};
   std::optional<Error> failure;
   AdminRoutes routes;
