@@ -489,7 +489,7 @@ class World {
 void live_through(World& world, bool meddling) {
   for (std::uint32_t passes = 1 + world.below(6); passes > 0; --passes) {
     world.pass(next_token_step, true);
-    world.wait(seconds{world.below(3) == 0 ? world.below(60) : world.below(5)});
+    world.wait(seconds{1 + world.below(world.below(3) == 0 ? 60 : 5)});
     if (meddling) world.meddle();
   }
 }
