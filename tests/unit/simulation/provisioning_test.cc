@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <string>
 
 #include <nlohmann/json.hpp>
@@ -60,6 +61,29 @@ TEST_CASE("simulation: a token is rotated, whenever the operator dies", "[simula
                         }});
 }
 
+TEST_CASE("simulation: a team gives its own runtime up, whenever the operator dies",
+          "[simulation][platform]") {
+  crash_everywhere({.name = "change",
+                    .platform = true,
+                    .prepare = provision,
+                    .act =
+                        [](World& world) {
+                          Json spec = kEverything;
+                          spec["runtime"] = {{"mode", "Shared"}};
+                          spec["routing"] = {{"slackChannelIds", Json::array()}};
+                          world.apply(team_manifest(spec));
+                        },
+                    .check =
+                        [](World& world) {
+                          must_be_provisioned(world);
+                          CHECK(world.kube.list(kube::kDeployments).empty());
+                          const Json& config = world.config.node("acme", "checkout")->config;
+                          CHECK(config.at("agent").at("dedicated_service_url").is_null());
+                          CHECK(config.at("routing").at("slack_channel_ids").empty());
+                          CHECK(config.at("routing").at("services").size() == 1);  // released
+                        }});
+}
+
 TEST_CASE("simulation: a token Secret that is deleted or edited is replaced", "[simulation][platform]") {
   const bool deleted = GENERATE(true, false);
   crash_everywhere({.name = deleted ? "deleted Secret" : "edited Secret",
@@ -77,6 +101,26 @@ TEST_CASE("simulation: a token Secret that is deleted or edited is replaced", "[
                           REQUIRE(world.run_for(kGraceAndMore));
                         },
                     .check = must_be_provisioned});
+}
+
+// Also one that comes to light while we look for leftovers of our own.
+TEST_CASE("simulation: a token that somebody else issues meanwhile is left alone", "[simulation][platform]") {
+  World whole;
+  whole.platform = true;
+  provision(whole);
+  REQUIRE(whole.run());
+  const std::size_t calls = whole.calls.count();
+  for (std::size_t i = 0; i < calls; ++i) {
+    World world;
+    world.platform = true;
+    world.calls.before(i, [&] { world.config.issue("acme", "checkout", "somebody"); });
+    INFO("somebody issues a token before call " << i);
+    provision(world);
+    REQUIRE(world.run());
+    REQUIRE(world.run_for(kLater));
+    must_be_provisioned(world);
+    for (const auto& token : world.config.tokens()) CHECK_FALSE(token.revoked);
+  }
 }
 
 // With a principal that others use too, nothing tells our tokens from theirs.
