@@ -75,13 +75,13 @@ TokenStatus concluded(const TokenFacts& facts) {
 
 TokenIntent next_intent(const TokenFacts& facts) {
   const auto& before = facts.memory.intent;
-  TokenIntent intent{before && before->open ? before->since : facts.now, facts.now, {}, true};
+  // What an earlier try has left may still be to come.
+  const bool continues = before && (before->open || facts.now < before->attempted + kCommitWindow);
+  TokenIntent intent{continues ? before->since : facts.now, facts.now, {}, true};
   for (const LiveToken& token : *facts.live) {
     // Those of an earlier try that we may not revoke stay leftovers.
     if (!is_leftover(facts, token)) intent.known.push_back(token.id);
   }
-  // One that was revoked is not new because it is not live.
-  if (!facts.held.empty() && !contains(intent.known, facts.held)) intent.known.push_back(facts.held);
   return intent;
 }
 
@@ -129,11 +129,13 @@ TokenStep next_token_step(const TokenFacts& facts) {
   if (!facts.live) return ReadTokens{};
   const TokenStatus& memory = facts.memory;
   const bool open = memory.intent && memory.intent->open;
-  const bool held_is_new = open && !facts.held.empty() && !contains(memory.intent->known, facts.held);
+  const bool held_is_new =
+      open && !facts.held.empty() && facts.held != memory.id && !contains(memory.intent->known, facts.held);
   // Else a Secret that an earlier resource of this team has left, whose status is gone.
   const bool held_is_ours = held_is_new || (!open && memory.id.empty());
   if (held_is_ours && is_live(facts, facts.held)) return RememberToken{concluded(facts)};
-  if (held_is_new && facts.now < memory.intent->attempted + kCommitWindow) {
+  // Given up already when a new intent is written.
+  if (held_is_new && !facts.intent_written && facts.now < memory.intent->attempted + kCommitWindow) {
     return TokenWait{"Unconfirmed", "the Config Service issued a token and does not list it yet",
                      std::chrono::seconds{2}};
   }
