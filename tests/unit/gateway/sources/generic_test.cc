@@ -85,7 +85,9 @@ TEST_CASE("endpoints that start no run", "[sources][generic]") {
   Given gone = generic(endpoint);
   gone.policy.endpoints.clear();
   CHECK_FALSE(gone.interpret(gone.event(body)).has_value());
+  CHECK(generic(endpoint).event(fixture("generic/deploy_failed")).lane == Lane::Normal);
   endpoint.kind = EndpointKind::Provisioning;
+  CHECK(generic(endpoint).event(fixture("generic/deploy_failed")).lane == Lane::Provisioning);
   CHECK(generic(endpoint).ignored(body) == "provisioning");
 }
 
