@@ -36,6 +36,9 @@ const std::vector<Trouble>& troubles() {
       {"cut, done", {.answer = Answer::Cut}, true},
       {"late commit", {.commit = Commit::Late, .commit_delay = std::chrono::seconds{3}}, true},
       {"very late commit", {.commit = Commit::Late, .commit_delay = std::chrono::seconds{25}}, true},
+      {"commit after it was given up",
+       {.commit = Commit::Late, .commit_delay = std::chrono::seconds{45}},
+       true},
       {"late commit, no answer",
        {.answer = Answer::Silence, .commit = Commit::Late, .commit_delay = std::chrono::seconds{12}},
        true},
@@ -153,6 +156,24 @@ TEST_CASE("simulation: while the services are away the children are looked after
   check_invariants(world);
   must_be_provisioned(world);
   CHECK(Json::diff(without_run(reference.canonical()), without_run(world.canonical())).dump(1) == "[]");
+}
+
+TEST_CASE("simulation: a runtime stays as long as the Config Service names it", "[simulation][platform]") {
+  World world;
+  world.platform = true;
+  provision(world);
+  REQUIRE(world.run());
+  world.calls.inject([](std::size_t, const Call& call) { return is_external(call); }, refusal(500));
+  Json shared = kEverything;
+  shared["runtime"] = {{"mode", "Shared"}};
+  world.apply(team_manifest(shared));
+  world.pass(std::chrono::minutes{5});
+  CHECK(world.kube.list(kube::kDeployments).size() == 1);
+  CHECK(world.kube.list(kube::kServices).size() == 1);
+  world.calls.heal();
+  REQUIRE(world.run());
+  check_invariants(world);
+  CHECK(world.kube.list(kube::kDeployments).empty());
 }
 
 }  // namespace
