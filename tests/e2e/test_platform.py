@@ -254,7 +254,10 @@ def test_deletion_by_policy(teams, side, config, children):
     assert its["agent"]["dedicated_service_url"] == (url if retain and orphan else None)
     assert its["a"] == {"b": None if config == "Clear" else 1}
     assert side(name).live_tokens() == ({token} if retain else set())
-    held = lambda: teams.kube.get("Secret", teams.namespace, secret)
+
+    def held():
+        return teams.kube.get("Secret", teams.namespace, secret)
+
     if orphan:
         assert len(teams.children()) == 3
         assert bool(held()) == retain

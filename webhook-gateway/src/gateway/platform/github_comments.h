@@ -6,8 +6,8 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "crypto/secret.h"
-#include "platform/remote.h"
 #include "http/client.h"
+#include "platform/remote.h"
 
 namespace tp::gateway {
 

@@ -85,7 +85,7 @@ Status SlackResponses::reply(const Context& ctx, const std::string& url, const s
   const auto& [origin, client] = *it;
   const http::Request request =
       platform::json_request(http::Method::Post, url.substr(origin.size()),
-                   {{"response_type", "ephemeral"}, {"replace_original", false}, {"text", text}});
+                             {{"response_type", "ephemeral"}, {"replace_original", false}, {"text", text}});
   const platform::Remote remote{"Slack", *client, clock_, kTimeout};
   // The path is the secret: errors are worded for another request. Slack answers "ok" as plain text.
   const http::Request shown{request.method, "/response_url", {}, ""};

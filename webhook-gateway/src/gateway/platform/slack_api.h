@@ -11,8 +11,8 @@
 #include "base/context.h"
 #include "base/result.h"
 #include "crypto/secret.h"
-#include "platform/remote.h"
 #include "http/client.h"
+#include "platform/remote.h"
 
 namespace tp::gateway {
 
