@@ -214,7 +214,7 @@ struct Farewell {
 
   Json patch(ConfigPolicy policy, bool keep_runtime = false, const std::string& published = kUrl) {
     asked.spec.deletion = policy;
-    return farewell_patch(asked.team(), published, keep_runtime, live);
+    return farewell_patch(asked.team(), {"http://another:1", published}, keep_runtime, live);
   }
 };
 

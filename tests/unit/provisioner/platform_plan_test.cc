@@ -89,7 +89,13 @@ TEST_CASE("platform plan: a runtime stays while the Config Service names it", "[
   // Nobody who could take the URL back is there to wait for.
   CHECK_FALSE(make_plan(observed, {}).withdrawing);
 
+  // Nothing is remembered: it may have been published all the same.
   observed.team = share(team);
+  CHECK(make_plan(observed, kBuild).withdrawing);
+  observed.team = share(remembering(team, {.synced_config = config_digest(team, {}, "", true)}));
+  CHECK(make_plan(observed, kBuild).withdrawing);
+
+  observed.team = share(remembering(team, {.synced_config = config_digest(team, {}, "", false)}));
   CHECK_FALSE(make_plan(observed, kBuild).withdrawing);
   CHECK(actions(observed) == Strings{"delete Service incidentfox/agent-dedicated-acme-checkout",
                                      "delete Deployment incidentfox/agent-dedicated-acme-checkout",

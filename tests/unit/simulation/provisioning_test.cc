@@ -154,5 +154,35 @@ TEST_CASE("simulation: a shared principal revokes nothing", "[simulation][platfo
   }
 }
 
+TEST_CASE("simulation: a team that is half made can still be changed", "[simulation][platform]") {
+  const bool dies = GENERATE(false, true);
+  Json shared = kEverything;
+  shared["runtime"] = {{"mode", "Shared"}};
+  World whole;
+  whole.platform = true;
+  provision(whole);
+  REQUIRE(whole.run());
+  const std::size_t calls = whole.calls.count();
+  for (std::size_t i = 0; i < calls; ++i) {
+    World world;
+    world.platform = true;
+    INFO("changed before call " << i << (dies ? ", where the operator dies" : ""));
+    provision(world);
+    if (dies) {
+      world.calls.crash_at(i, i % 2 == 0);
+      while (!world.calls.dead()) REQUIRE(world.run_until_call(i + 1));
+      world.apply(team_manifest(shared));
+    } else {
+      world.calls.before(i, [&] { world.apply(team_manifest(shared)); });
+    }
+    REQUIRE(world.run());
+    REQUIRE(world.run_for(kLater));
+    INFO(describe(world, 0));
+    check_invariants(world);
+    must_be_provisioned(world);
+    CHECK(world.kube.list(kube::kDeployments).empty());
+  }
+}
+
 }  // namespace
 }  // namespace tp::test

@@ -202,6 +202,11 @@ bool World::run_for(std::chrono::milliseconds time) {
   return run();
 }
 
+const std::vector<std::string>& World::violations() {
+  look();
+  return violations_;
+}
+
 void World::look() {
   for (const auto& [key, node] : config.nodes()) {
     const Json url = node.config.value(Json::json_pointer{"/agent/dedicated_service_url"}, Json{});

@@ -73,7 +73,7 @@ class World {
   [[nodiscard]] nlohmann::json canonical();
   // What was wrong at some moment, in words: an agent's URL that leads nowhere, or a token that nobody would
   // take back.
-  [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
+  [[nodiscard]] const std::vector<std::string>& violations();
 
   FakeClock clock;
   Calls calls{clock};

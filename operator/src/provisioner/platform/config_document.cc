@@ -102,14 +102,14 @@ std::string dedicated_url_of(const Json& live) {
 Json withdraw_url() { return {{"agent", {{"dedicated_service_url", nullptr}}}}; }
 
 Json farewell_patch(const domain::TeamProvisioning& team,
-                    const std::string& published_url,
+                    const std::vector<std::string>& own_urls,
                     bool keep_runtime,
                     const Json& live) {
   const domain::PlatformSpec& spec = domain::platform_of(team.spec);
   const bool retain = spec.deletion == domain::ConfigPolicy::Retain;
   Json patch = Json::object();
-  if (!(retain && keep_runtime) && !published_url.empty() && dedicated_url_of(live) == published_url)
-    patch = withdraw_url();
+  const bool ours = std::find(own_urls.begin(), own_urls.end(), dedicated_url_of(live)) != own_urls.end();
+  if (!(retain && keep_runtime) && ours) patch = withdraw_url();
   if (retain) return patch;
 
   for (std::size_t i = 0; i < kRoutingKinds.size(); ++i) {
@@ -134,6 +134,13 @@ Json farewell_patch(const domain::TeamProvisioning& team,
 
 std::string digest_of(const Json& document) {
   return crypto::to_hex(crypto::sha256(json::dump(document))).substr(0, kDigestHex);
+}
+
+std::string config_digest(const domain::TeamProvisioning& team,
+                          const Contested& contested,
+                          const std::string& url,
+                          bool runtime) {
+  return digest_of(Json::array({desired_config(team, contested, url), runtime}));
 }
 
 }  // namespace tp::provisioner

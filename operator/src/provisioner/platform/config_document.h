@@ -34,15 +34,22 @@ using Contested = std::map<std::pair<domain::RoutingKind, std::string>, std::str
 [[nodiscard]] nlohmann::json withdraw_url();
 
 // The patch that takes back what a team that goes has there, by its policy: routing lists that it owns become
-// empty, `published_url` is withdrawn if it is still there, and for Clear every other key that is ours
-// becomes null. With `keep_runtime` (the Deployment stays) Retain leaves the URL as well. What is absent
-// stays absent.
+// empty, the URL is withdrawn if it is one of `own_urls`, and for Clear every other key that is ours becomes
+// null. With `keep_runtime` (the Deployment stays) Retain leaves the URL as well. What is absent stays
+// absent.
 [[nodiscard]] nlohmann::json farewell_patch(const domain::TeamProvisioning& team,
-                                            const std::string& published_url,
+                                            const std::vector<std::string>& own_urls,
                                             bool keep_runtime,
                                             const nlohmann::json& live);
 
 // A short digest of a document, to tell whether it has changed.
 [[nodiscard]] std::string digest_of(const nlohmann::json& document);
+
+// The digest of what the configuration has to say, and to say no more: with another `runtime` (whether the
+// team is to have one of its own) it is another, so that a URL is looked for that must not be there.
+[[nodiscard]] std::string config_digest(const domain::TeamProvisioning& team,
+                                        const Contested& contested,
+                                        const std::string& url,
+                                        bool runtime);
 
 }  // namespace tp::provisioner

@@ -90,17 +90,25 @@ bool serves_runs(Slot slot) { return slot == Slot::AgentDeployment || slot == Sl
 
 bool is_schedule(Slot slot) { return slot == Slot::PipelineCronJob || slot == Slot::DiscoveryCronJob; }
 
+// Whether the Config Service may still name a runtime that the team is not to have: until it was read there
+// that it does not.
+bool may_be_published(const Observed& observed) {
+  const domain::PlatformStatus& memory = domain::platform_of(observed.team->status);
+  return !memory.published_url.empty() ||
+         memory.synced_config != config_digest(*observed.team, observed.contested, "", false);
+}
+
 // What the Service sends to and the policies protect goes first, what protects it last. Nothing that runs are
-// sent to goes while the Config Service names it, and no schedule before it is known that there is none.
-void plan_pruning(const Team& team, const Occupancy& live, const BuildContext& build, Plan& plan) {
+// sent to goes while the Config Service may name it, and no schedule before it is known that there is none.
+void plan_pruning(const Observed& observed, const Occupancy& live, const BuildContext& build, Plan& plan) {
+  const Team& team = *observed.team;
   const domain::PlatformStatus& memory = domain::platform_of(team.status);
-  const bool published = build.platform && !memory.published_url.empty();
   const bool unread = build.platform && team.spec.pipeline && !memory.schedules &&
                       team.spec.pipeline->source == domain::ScheduleSource::ConfigService;
   for (std::size_t i = kSlotCount; i-- > 0;) {
     const Child* child = live.at.at(i);
     if (child == nullptr || plan.wanted.at(i) || (unread && is_schedule(*child->slot))) continue;
-    if (published && serves_runs(*child->slot)) {
+    if (build.platform && serves_runs(*child->slot) && may_be_published(observed)) {
       plan.withdrawing = true;
     } else {
       plan_deletion_of(*child, plan);
@@ -189,7 +197,7 @@ Plan plan_team(const Observed& observed, const BuildContext& build) {
     plan.actions.emplace_back(CreateServiceAccount{service_account(team.meta.key.ns, account)});
   }
   for (const DesiredChild& child : desired.children) plan_child(child, live.at.at(index(child.slot)), plan);
-  plan_pruning(team, live, build, plan);
+  plan_pruning(observed, live, build, plan);
   if (build.platform) {
     plan_token_secrets(observed, plan);
     plan_conflicts(observed, plan);

@@ -7,8 +7,10 @@
 #include <nlohmann/json.hpp>
 
 #include "domain/schedule.h"
+#include "provisioner/desired/agent.h"
 #include "provisioner/desired/token_secret.h"
 #include "provisioner/platform/config_document.h"
+#include "provisioner/reconcile/runtime_state.h"
 
 namespace tp::provisioner {
 namespace {
@@ -93,7 +95,7 @@ bool is_settled(const Observed& observed, const Plan& plan, const std::string& u
   const Team& team = *observed.team;
   const PlatformStatus& memory = domain::platform_of(team.status);
   if (memory.published_url != url ||
-      memory.synced_config != digest_of(desired_config(team, observed.contested, url))) {
+      memory.synced_config != config_digest(team, observed.contested, url, plan.wants(Slot::AgentService))) {
     return false;
   }
   const HeldToken* secret = observed.token_secret(token_secret_name(team));
@@ -132,9 +134,9 @@ PlatformSteps::PlatformSteps(Context ctx, Services services, const Observed& obs
   facts_ = facts_of(team_, report_.memory, services_.vault.held(team_), now());
 }
 
-void PlatformSteps::provision(const std::string& url) {
+void PlatformSteps::provision(const Plan& plan) {
   Status configured = ensure_node();
-  if (configured) configured = ensure_config(url);
+  if (configured) configured = ensure_config(runtime_url(observed_, plan), plan.wants(Slot::AgentService));
   if (!configured) {
     report_.config = verdict_on(configured.error(), "Config Service");
     return failed(configured.error());
@@ -208,17 +210,19 @@ Status PlatformSteps::put_config(const std::function<Json(const Json& live)>& pa
   }
 }
 
-Status PlatformSteps::ensure_config(const std::string& url) {
+Status PlatformSteps::ensure_config(const std::string& url, bool runtime) {
   const Json desired = desired_config(team_, observed_.contested, url);
-  PlatformStatus& memory = report_.memory;
-  const std::string former = url.empty() ? memory.published_url : std::string{};
+  const std::vector<std::string> withdrawn = runtime ? std::vector<std::string>{} : own_urls();
   TP_TRY(put_config([&](const Json& live) {
     Json patch = patch_for(desired, live);
-    if (!former.empty() && dedicated_url_of(live) == former) patch.update(withdraw_url(), true);
+    const bool ours =
+        std::find(withdrawn.begin(), withdrawn.end(), dedicated_url_of(live)) != withdrawn.end();
+    if (ours) patch.update(withdraw_url(), true);
     return patch;
   }));
   if (report_.config->state != State::Done) return ok();
 
+  PlatformStatus& memory = report_.memory;
   std::vector<std::string> owned = leaves_of(desired_config(team_, {}, ""));
   std::vector<std::string> released;
   std::set_difference(memory.owned_keys.begin(), memory.owned_keys.end(), owned.begin(), owned.end(),
@@ -229,7 +233,7 @@ Status PlatformSteps::ensure_config(const std::string& url) {
     report_.announcements.push_back({false, "ConfigKeysReleased", std::move(note)});
   }
   memory.owned_keys = std::move(owned);
-  memory.synced_config = digest_of(desired);
+  memory.synced_config = config_digest(team_, observed_.contested, url, runtime);
   memory.published_url = url;
   return ok();
 }
@@ -392,9 +396,20 @@ Status PlatformSteps::withdraw_tokens() {
 
 Status PlatformSteps::withdraw_config() {
   const bool keep_runtime = team_.spec.children == domain::ChildrenPolicy::Orphan;
-  const std::string published =
-      report_.memory.published_url.empty() ? team_.status.service_url : report_.memory.published_url;
-  return put_config([&](const Json& live) { return farewell_patch(team_, published, keep_runtime, live); });
+  const std::vector<std::string> urls = own_urls();
+  return put_config([&](const Json& live) { return farewell_patch(team_, urls, keep_runtime, live); });
+}
+
+// What we may have published: our memory of it can be lost in a crash, the name of the Service cannot.
+std::vector<std::string> PlatformSteps::own_urls() const {
+  const Child* service = find_child(observed_, Slot::AgentService);
+  const std::string name =
+      service == nullptr ? default_layout(team_).name(Slot::AgentService) : service->meta.key.name;
+  std::vector<std::string> urls{agent_url(team_, name)};
+  for (const std::string* url : {&report_.memory.published_url, &team_.status.service_url}) {
+    if (!url->empty()) urls.push_back(*url);
+  }
+  return urls;
 }
 
 void PlatformSteps::failed(const Error& error) {

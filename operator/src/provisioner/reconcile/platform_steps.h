@@ -87,8 +87,8 @@ class PlatformSteps {
   // What is referred to must outlive this.
   PlatformSteps(Context ctx, Services services, const Observed& observed, Record record);
 
-  // Node, configuration (with `url`, or without one that we published), token and schedules.
-  void provision(const std::string& url);
+  // Node, configuration (with the runtime's URL, or without one that we published), token and schedules.
+  void provision(const Plan& plan);
   void bootstrap();
   // Takes back what the deletion policy says. True when nothing is left to do.
   [[nodiscard]] bool withdraw();
@@ -97,7 +97,7 @@ class PlatformSteps {
 
  private:
   [[nodiscard]] Status ensure_node();
-  [[nodiscard]] Status ensure_config(const std::string& url);
+  [[nodiscard]] Status ensure_config(const std::string& url, bool runtime);
   [[nodiscard]] Status put_config(const std::function<nlohmann::json(const nlohmann::json& live)>& patch_of);
   [[nodiscard]] Status ensure_token();
   [[nodiscard]] Status take_token_step(const TokenStep& step, bool& going);
@@ -107,6 +107,7 @@ class PlatformSteps {
   [[nodiscard]] Status withdraw_tokens();
   [[nodiscard]] Status withdraw_config();
 
+  [[nodiscard]] std::vector<std::string> own_urls() const;
   void failed(const Error& error);
   void wait(std::chrono::milliseconds after);
   [[nodiscard]] WallTime now() const;

@@ -114,7 +114,7 @@ Result<kube::Next> TeamReconciler::platform_pass(const Context& ctx,
   const unsigned writes_before = outcome.writes;
 
   PlatformSteps steps = begin(ctx, observed);
-  steps.provision(runtime_url(observed, first));
+  steps.provision(first);
   const auto now = caches_.observe(team.meta.key);
   if (!now) return kube::Next{};
   const Plan plan = make_plan(with_memory(*now, steps.report().memory), settings_.build);

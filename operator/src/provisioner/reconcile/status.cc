@@ -262,8 +262,9 @@ std::string run_id(const Team& team) {
   return name.empty() || used ? "generation-" + std::to_string(team.meta.generation) : name;
 }
 
-// What came of this generation: it is written down once it is known, and then stays.
-domain::LastRun last_run(const Team& team, const Conditions& conditions, std::string_view now) {
+// What came of this generation, and of what was asked for besides: written down once it is known, and then
+// it stays.
+domain::LastRun last_run(const Team& team, const Conditions& conditions, bool handled, std::string_view now) {
   const std::string id = run_id(team);
   const auto& before = team.status.last_run;
   domain::LastRun run{.id = id, .generation = team.meta.generation, .started_at = std::string{now}};
@@ -275,7 +276,7 @@ domain::LastRun last_run(const Team& team, const Conditions& conditions, std::st
   const auto deadline = run_deadline({.last_run = run});
   const auto time = parse_rfc3339(now);
   const bool stalled = kube::find_condition(conditions, "Stalled") != nullptr;
-  if (ready->status == ConditionStatus::True) {
+  if (ready->status == ConditionStatus::True && handled) {
     run.phase = domain::RunPhase::Succeeded;
   } else if (stalled || (deadline && time && *time >= *deadline)) {
     run.phase = domain::RunPhase::Failed;
@@ -306,7 +307,7 @@ domain::TeamStatus make_status(const Observed& observed,
   status.service_url = runtime_url(observed, plan);
   status.last_handled_reconcile_at = handled ? team.requested_at : team.status.last_handled_reconcile_at;
   status.inventory = inventory(observed);
-  status.last_run = last_run(team, status.conditions, now);
+  status.last_run = last_run(team, status.conditions, handled, now);
   status.platform = remembered(team);
   return status;
 }
