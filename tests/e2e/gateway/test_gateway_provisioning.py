@@ -303,3 +303,19 @@ def test_the_rights_are_those_of_the_chart(kubeconfig, plane):
     assert client.request("GET", "api/v1/namespaces/default/secrets")[0] == 403
     assert client.request("GET", "apis/apps/v1/deployments")[0] == 403
     assert client.request("GET", client.path(TEAM))[0] == 200
+
+
+def test_schedules_of_the_config_service_are_read_anew(api, plane, team, platform_services):
+    plane.kube.apply({"apiVersion": "incidentfox.io/v1alpha1", "kind": TEAM, "metadata": {"namespace": NAMESPACE, "name": team},
+                      "spec": {"orgId": ORG, "teamNodeId": team, "pipeline": {"source": "ConfigService"}, "driftInterval": "1h"}})
+    side = provisioning.ServiceSide(platform_services, team)
+    eventually(lambda: resource(plane, team)["status"].get("lastRun", {}).get("phase") == "Succeeded", 60)
+    side.change({"ai_pipeline": {"enabled": True, "schedule": "7 3 * * *"}})
+    status, answer = api.call("POST", "teams/sync-cronjobs", {"org_id": ORG, "team_node_id": team})
+    assert (status, answer["ok"]) == (200, True), answer
+    assert answer["ai_pipeline"]["schedule"] == "7 3 * * *" and answer["dependency_discovery"] is None or answer["dependency_discovery"].get("skipped")
+    job = plane.kube.get("CronJob", NAMESPACE, answer["ai_pipeline"]["name"])
+    assert job["spec"]["schedule"] == "7 3 * * *"
+    provisioned(api, f"{team}-spec", pipeline_schedule="1 1 * * *")
+    status, answer = api.call("POST", "teams/sync-cronjobs", {"org_id": ORG, "team_node_id": f"{team}-spec"})
+    assert status == 200 and "spec_owned" in json.dumps(answer), answer

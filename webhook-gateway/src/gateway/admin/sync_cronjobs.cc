@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "base/time.h"
-#include "domain/naming.h"
 #include "domain/team_provisioning.h"
 #include "gateway/admin/fields.h"
+#include "gateway/teams/team_parts.h"
 
 namespace tp::gateway {
 namespace {
@@ -58,25 +58,12 @@ std::vector<Operation::Answer> answers() {
 }
 
 // The CronJob of that schedule, as the former service told of it; null when there is none.
-Json cronjob_of(const TeamResource& team, const std::string& name, const std::string& schedule) {
-  if (schedule.empty()) return nullptr;
-  return {{"name", name},
-          {"namespace", team.meta.key.ns},
-          {"schedule", schedule},
-          {"org_id", team.spec.org_id},
-          {"team_node_id", team.spec.team_node_id},
-          {"created", true}};
-}
-
 CronjobsSync outcome_of(const std::optional<ProvisioningRun>& run, const TeamResourcePointer& team) {
   using Outcome = CronjobsSync::Outcome;
   if (!run) return {.outcome = Outcome::Asked};
   if (run->status == RunStatus::Failed) return {.outcome = Outcome::Failed, .error = run->error};
   if (!team) return {.outcome = Outcome::NoTeam};
-  const domain::ResolvedSchedules schedules = domain::schedules_of(*team);
-  const domain::TeamNames names = domain::names_for(team->spec.org_id, team->spec.team_node_id);
-  return {.ai_pipeline = cronjob_of(*team, names.pipeline, schedules.pipeline),
-          .dependency_discovery = cronjob_of(*team, names.discovery, schedules.dependency_discovery)};
+  return {.ai_pipeline = pipeline_cronjob(*team), .dependency_discovery = discovery_cronjob(*team)};
 }
 
 }  // namespace
