@@ -6,19 +6,17 @@ import json
 import time
 
 import pytest
-import yaml
 
 from support import provisioning, webhooks
-from support.cluster import CHART, SYSTEM, OwnCluster
+from support.admin_api import NAMESPACE, Api, admin_kubeconfig
+from support.cluster import OwnCluster
 from support.gateway import GatewayProcess
 from support.kube import TEAM, Kube
 from support.platform import states
-from support.stubs import ADMIN_TOKEN, StubServices, request
+from support.stubs import ADMIN_TOKEN, StubServices
 from support.waiting import eventually
 
 ORG = provisioning.ORG
-NAMESPACE = "incidentfox"
-ACCOUNT = "webhook-gateway-admin"
 CONFIG = """
 endpoints:
 - {name: teams, kind: provisioning, org: acme, eventType: /type}
@@ -47,36 +45,7 @@ def plane(state, platform_services):
 
 @pytest.fixture(scope="module")
 def kubeconfig(plane, state):
-    """Of an account with the rights that the chart gives the admin role, and no others."""
-    rules = yaml.safe_load((CHART / "files" / "gateway-admin-rules.yaml").read_text())
-    plane.kube.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"namespace": SYSTEM, "name": ACCOUNT}})
-    plane.kube.apply({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": ACCOUNT}, "rules": rules})
-    plane.kube.kubectl("create", "clusterrolebinding", ACCOUNT, f"--clusterrole={ACCOUNT}", f"--serviceaccount={SYSTEM}:{ACCOUNT}")
-    config = yaml.safe_load(open(plane.kubeconfig))
-    config["users"] = [{"name": user["name"], "user": {"token": plane.kube.kubectl(
-        "create", "token", ACCOUNT, f"--namespace={SYSTEM}", "--duration=2h").strip()}} for user in config["users"]]
-    path = state / "admin.kubeconfig"
-    path.write_text(yaml.safe_dump(config))
-    return path
-
-
-class Api:
-    """The admin API, as the web UI calls it."""
-
-    def __init__(self, gateway):
-        self.gateway = gateway
-
-    def call(self, method, path, body=None, token=ADMIN_TOKEN):
-        return request(f"{self.gateway.admin_url}/api/v1/admin/{path}", method, body, {"Authorization": f"Bearer {token}"}, timeout=120)
-
-    def provision(self, team, wait=60, org=ORG, method="POST", **body):
-        return self.call(method, f"provision/team?wait={wait}", {"org_id": org, "team_node_id": team} | body)
-
-    def deprovision(self, team, wait=60, **body):
-        return self.call("POST", f"deprovision/team?wait={wait}", {"org_id": ORG, "team_node_id": team} | body)
-
-    def schedules(self, team, wait=60, **body):
-        return self.call("POST", f"schedules/team?wait={wait}", {"org_id": ORG, "team_node_id": team} | body)
+    return admin_kubeconfig(plane, state / "admin.kubeconfig")
 
 
 @pytest.fixture

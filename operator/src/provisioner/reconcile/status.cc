@@ -111,6 +111,9 @@ class StatusBuilder {
   }
 
   [[nodiscard]] std::optional<Verdict> platform_in_progress() const {
+    for (const auto* verdict : verdicts()) {
+      if (verdict->state == StepVerdict::State::Waiting) return Verdict{verdict->reason, verdict->message};
+    }
     for (const Condition& condition : conditions_) {
       const bool ours = std::find(kPlatformConditions.begin(), kPlatformConditions.end(), condition.type) !=
                         kPlatformConditions.end();
