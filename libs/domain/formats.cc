@@ -219,7 +219,8 @@ bool is_cidr(std::string_view text) {
   constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};  // ::ffff:1.2.3.4
   if (v6 && std::equal(kMapped.begin(), kMapped.end(), address.begin())) return false;
   for (std::size_t bit = bits; bit < size * 8; ++bit) {
-    if ((address.at(bit / 8) >> (7 - bit % 8) & 1U) != 0) return false;
+    const unsigned byte = address.at(bit / 8);
+    if ((byte >> (7 - bit % 8) & 1U) != 0) return false;
   }
   return true;
 }
