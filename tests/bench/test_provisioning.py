@@ -20,7 +20,7 @@ CLIENTS = 20
 pytestmark = pytest.mark.timeout(900)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def api(state, database):
     with OwnCluster(state / "bench-provisioning") as cluster, StubServices(state / "bench-services", provisioning.SEED) as services:
         provisioning.install(cluster)
