@@ -38,16 +38,8 @@ Result<json> PipelineClient::call(const Context& ctx,
                                   const Remote& remote,
                                   http::Request request,
                                   const std::string& key) const {
-  auto token = token_.token(ctx);
-  if (!token) return std::move(token).error().wrap(std::string{kName} + ": token");
-  if (!token->empty()) request.headers.set("Authorization", "Bearer " + std::string{token->reveal()});
   request.headers.set("Idempotency-Key", key);
-  auto answer = remote.call(ctx, request);
-  if (!answer && answer.error().code == ErrorCode::Unauthenticated) {
-    token_.rejected();
-    return Error{ErrorCode::PermissionDenied, answer.error().message};
-  }
-  return answer;
+  return remote.call_as(ctx, std::move(request), token_, "its token");
 }
 
 Result<PipelineClient::Bootstrap> PipelineClient::bootstrap(const Context& ctx,

@@ -82,6 +82,19 @@ Result<nlohmann::json> Remote::call(const Context& ctx, const http::Request& req
   return judge(request, response);
 }
 
+Result<nlohmann::json> Remote::call_as(const Context& ctx,
+                                       http::Request request,
+                                       http::TokenSource& tokens,
+                                       std::string_view whose) const {
+  auto token = tokens.token(ctx);
+  if (!token) return std::move(token).error().wrap(name_ + ": " + std::string{whose});
+  if (!token->empty()) request.headers.set("Authorization", "Bearer " + std::string{token->reveal()});
+  auto answer = call(ctx, request);
+  if (answer || answer.error().code != ErrorCode::Unauthenticated) return answer;
+  tokens.rejected();
+  return Error{ErrorCode::PermissionDenied, answer.error().message + " (" + std::string{whose} + ")"};
+}
+
 std::optional<WallTime> parse_service_time(std::string_view text) {
   if (const auto time = parse_rfc3339(text)) return time;
   return parse_rfc3339(std::string{text} + "Z");

@@ -11,6 +11,7 @@
 #include "base/context.h"
 #include "base/result.h"
 #include "http/client.h"
+#include "http/token_source.h"
 
 // What the clients of the platform's services share: how their answers are judged.
 namespace tp::platform {
@@ -35,6 +36,12 @@ class Remote {
 
   // The answer's body, null when it is empty. Within the timeout, and within ctx.
   [[nodiscard]] Result<nlohmann::json> call(const Context& ctx, const http::Request& request) const;
+  // The same, bearing a token of `tokens`, which `whose` describes in messages. A token that is refused (401)
+  // is PermissionDenied, and `tokens` hears of it; one that cannot be had is its source's error.
+  [[nodiscard]] Result<nlohmann::json> call_as(const Context& ctx,
+                                               http::Request request,
+                                               http::TokenSource& tokens,
+                                               std::string_view whose) const;
   // An answer of any status.
   [[nodiscard]] Result<http::Response> exchange(const Context& ctx, const http::Request& request) const;
   // The rule above, for an answer of exchange().

@@ -9,8 +9,8 @@
 #include "base/backoff.h"
 #include "crypto/encoding.h"
 #include "domain/team_provisioning.h"
-#include "http/token_source.h"
 #include "kube/client/api_client.h"
+#include "kube/client/token_source.h"
 #include "platform/pipeline.h"
 #include "provisioner/platform/config_service.h"
 #include "provisioner/reconcile/bulkhead.h"
@@ -28,14 +28,6 @@ using provisioner::TeamPointer;
 constexpr std::chrono::hours kPatience{2};
 // What is to be done later than this is a resync.
 constexpr std::chrono::minutes kSoon{2};
-
-class FixedToken final : public http::TokenSource {
- public:
-  [[nodiscard]] Result<crypto::Secret> token(const Context& /*ctx*/) override {
-    return crypto::Secret{"planted-principal"};
-  }
-  void rejected() noexcept override {}
-};
 
 provisioner::BuildContext build_context(bool platform) {
   provisioner::BuildContext build;
@@ -142,7 +134,7 @@ struct World::Life {
   kube::ApiClient api;
   provisioner::Caches caches;
   WatchFeed feed;
-  FixedToken token;
+  kube::FixedTokenSource token{crypto::Secret{"planted-principal"}};
   provisioner::ConfigService config;
   platform::PipelineClient pipeline;
   provisioner::Bulkhead bulkhead;

@@ -42,6 +42,11 @@ bool is_failure(ErrorCode code) {
   return code == ErrorCode::Unavailable || code == ErrorCode::DeadlineExceeded || code == ErrorCode::DataLoss;
 }
 
+// Whether it was asked and has answered, which being stopped and having no token to ask with do not say.
+bool is_verdict(ErrorCode code) {
+  return !is_failure(code) && code != ErrorCode::Cancelled && code != ErrorCode::FailedPrecondition;
+}
+
 }  // namespace
 
 ConfigService::ConfigService(http::HttpClient& client, http::TokenSource& principal, const Clock& clock)
@@ -57,21 +62,12 @@ Result<Json> ConfigService::ask(const Context& ctx, http::Request request) {
                    std::chrono::ceil<std::chrono::milliseconds>(pause)};
     }
   }
-  auto token = tokens_.token(ctx);
-  if (!token) return std::move(token).error().wrap("config service: the operator's principal");
-  request.headers.set("Authorization", "Bearer " + std::string{token->reveal()});
-  auto answer = remote_.call(ctx, request);
-  {
-    const MutexLock lock{m_};
-    if (answer || !is_failure(answer.error().code)) {
-      breaker_.succeeded(kBreaker);
-    } else {
-      breaker_.failed(kBreaker, clock_.now());
-    }
-  }
-  if (!answer && answer.error().code == ErrorCode::Unauthenticated) {
-    tokens_.rejected();
-    return Error{ErrorCode::PermissionDenied, answer.error().message + " (the operator's principal)"};
+  auto answer = remote_.call_as(ctx, std::move(request), tokens_, "the operator's principal");
+  const MutexLock lock{m_};
+  if (answer || is_verdict(answer.error().code)) {
+    breaker_.succeeded(kBreaker);
+  } else if (is_failure(answer.error().code)) {
+    breaker_.failed(kBreaker, clock_.now());
   }
   return answer;
 }

@@ -60,17 +60,6 @@ constexpr seconds kAuditDeadline{10};
 // A handler of the admin API waits for the database and for the platform's services.
 constexpr std::size_t kAdminHandlers = 16;
 
-// A token that stays for the life of the process.
-class FixedToken final : public http::TokenSource {
- public:
-  explicit FixedToken(crypto::Secret token) : token_(std::move(token)) {}
-  [[nodiscard]] Result<crypto::Secret> token(const Context& /*ctx*/) override { return token_; }
-  void rejected() noexcept override {}
-
- private:
-  const crypto::Secret token_;
-};
-
 http::Response text(int status, std::string body) {
   return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::move(body)};
 }
@@ -172,7 +161,7 @@ struct Platform {
     return ok();
   }
 
-  FixedToken admin_token;
+  kube::FixedTokenSource admin_token;
   std::unique_ptr<http::HttpClient> config_client;
   std::optional<ConfigService> service;
   std::optional<Directory> directory;
@@ -404,7 +393,7 @@ class AdminRole {
     if (!client) return std::move(client).error().wrap("--ai-pipeline-url");
     pipeline_client_ = *std::move(client);
     if (options.ai_pipeline_token_file.empty()) {
-      pipeline_token_ = std::make_unique<FixedToken>(crypto::Secret{});
+      pipeline_token_ = std::make_unique<kube::FixedTokenSource>(crypto::Secret{});
     } else {
       pipeline_token_ = std::make_unique<kube::FileTokenSource>(options.ai_pipeline_token_file, base_.clock,
                                                                 base_.log.named("ai-pipeline"));

@@ -64,16 +64,8 @@ Result<json> ConfigService::internal(const Context& ctx, http::Request request) 
 }
 
 Result<json> ConfigService::as_admin(const Context& ctx, http::Request request) const {
-  auto token = admin_.token(ctx);
-  if (!token) return std::move(token).error().wrap("config service: admin token");
-  request.headers.set("Authorization", bearer(*token));
-  auto answer = remote_.call(ctx, request);
-  if (!answer && answer.error().code == ErrorCode::Unauthenticated) {
-    admin_.rejected();
-    // A caller that hears Unauthenticated would doubt the team's token.
-    return Error{ErrorCode::PermissionDenied, answer.error().message + " (the platform's own token)"};
-  }
-  return answer;
+  // Not Unauthenticated when it is refused: a caller that hears that would doubt the team's token.
+  return remote_.call_as(ctx, std::move(request), admin_, "the platform's own token");
 }
 
 Result<std::optional<TeamRef>> ConfigService::lookup(const Context& ctx,
