@@ -64,7 +64,7 @@ def test_a_team_gets_everything(teams, side):
     its = side("payments")
     url = URL.format(org=ORG, name="payments", ns=teams.namespace)
     # The URL comes last, when the agent is there.
-    eventually(lambda: (its.config()["agent"] or {}).get("dedicated_service_url") == url)
+    eventually(lambda: (its.config().get("agent") or {}).get("dedicated_service_url") == url)
     config = its.config()
     assert config["routing"] == {"slack_channel_ids": ["C0PAY"], "github_repos": ["acme/payments"], "team_id": "payments"}
     assert config["entrance_agent"] == "investigation_agent" and config["limits"] == {"runs": 5}
