@@ -1,0 +1,44 @@
+#include "provisioner/app/probes.h"
+
+#include <iterator>
+#include <utility>
+
+namespace tp::provisioner {
+namespace {
+
+http::Response text(int status, std::string body) {
+  return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::move(body)};
+}
+
+}  // namespace
+
+Result<Probes> Probes::serve(const RunOptions& options,
+                             metrics::Registry& registry,
+                             NotReady not_ready,
+                             const log::Logger& log) {
+  http::Routes metrics{
+      {http::Method::Get, "/metrics", [&registry](const http::ServerRequest& /*request*/) {
+         return http::Response{
+             200, {{"Content-Type", std::string{metrics::Registry::kContentType}}}, registry.expose()};
+       }}};
+  http::Routes health{{http::Method::Get, "/healthz",
+                       [](const http::ServerRequest& /*request*/) { return text(200, "ok\n"); }},
+                      {http::Method::Get, "/readyz",
+                       [not_ready = std::move(not_ready)](const http::ServerRequest& /*request*/) {
+                         std::string missing = not_ready();
+                         return missing.empty() ? text(200, "ok\n") : text(503, std::move(missing));
+                       }}};
+  Probes probes;
+  if (options.metrics_bind_address == options.health_probe_bind_address) {
+    health.insert(health.end(), std::make_move_iterator(metrics.begin()),
+                  std::make_move_iterator(metrics.end()));
+  } else {
+    TP_ASSIGN_OR_RETURN(probes.metrics_, http::Server::start(options.metrics_bind_address, std::move(metrics),
+                                                             {}, log.named("metrics")));
+  }
+  TP_ASSIGN_OR_RETURN(probes.health_, http::Server::start(options.health_probe_bind_address,
+                                                          std::move(health), {}, log.named("health")));
+  return probes;
+}
+
+}  // namespace tp::provisioner

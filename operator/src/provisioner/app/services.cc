@@ -1,0 +1,48 @@
+#include "provisioner/app/services.h"
+
+#include <utility>
+
+#include "http_cpprest/client.h"
+
+namespace tp::provisioner {
+
+Services::Services(const Clock& clock, const log::Logger& log, kube::WorkQueue& queue, std::size_t places)
+    : clock_(clock), log_(log), bulkhead_(places, [&queue](const kube::ObjectKey& key) { queue.add(key); }) {}
+
+Status Services::connect(const RunOptions& options) {
+  std::vector<http::ConnectTo> rules;
+  for (const std::string& rule : options.connect_to) {
+    auto parsed = http::parse_connect_to(rule);
+    if (!parsed) return std::move(parsed).error().wrap("--connect-to");
+    rules.push_back(*std::move(parsed));
+  }
+  TP_ASSIGN_OR_RETURN(config_client_,
+                      client("--config-service-url", options.build.config_service_url, rules));
+  config_token_.emplace(options.config_service_token_file, clock_, log_.named("token"));
+  config_.emplace(*config_client_, *config_token_, clock_);
+  if (!options.build.bootstrap) return ok();
+  TP_ASSIGN_OR_RETURN(pipeline_client_, client("--ai-pipeline-url", options.ai_pipeline_url, rules));
+  pipeline_token_.emplace(options.ai_pipeline_token_file, clock_, log_.named("token"));
+  pipeline_.emplace(*pipeline_client_, *pipeline_token_, clock_);
+  return ok();
+}
+
+Platform Services::platform() { return {*config_, pipeline_ ? &*pipeline_ : nullptr, bulkhead_}; }
+
+Result<std::unique_ptr<http::HttpClient>> Services::client(const char* flag,
+                                                           const std::string& url,
+                                                           const std::vector<http::ConnectTo>& rules) const {
+  // Many callers at once wedge the Config Service for minutes; the bulkhead lets in fewer anyway.
+  constexpr std::size_t kConcurrent = 16;
+  http::ClientOptions options{
+      .base_url = url, .max_response_bytes = ConfigService::kMaxAnswerBytes, .max_concurrent = kConcurrent};
+  options.connect_to = rules;
+  options.user_agent = "team-operator/" TP_VERSION;
+  options.tls.system_roots = true;
+  options.log = log_.named("http");
+  auto made = http::create_client(std::move(options), clock_);
+  if (!made) return std::move(made).error().wrap(flag);
+  return made;
+}
+
+}  // namespace tp::provisioner

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "http/client.h"
+#include "http_cpprest/endpoint.h"
+#include "kube/client/token_source.h"
+#include "kube/runtime/work_queue.h"
+#include "log/log.h"
+#include "platform/pipeline.h"
+#include "provisioner/app/options.h"
+#include "provisioner/platform/config_service.h"
+#include "provisioner/reconcile/bulkhead.h"
+#include "provisioner/reconcile/reconciler.h"
+
+namespace tp::provisioner {
+
+// The clients of the services around the cluster, made from the flags. Thread-safe once connected.
+class Services {
+ public:
+  // References must outlive this. A team that found no place among `places` goes back into `queue` when there
+  // is one.
+  Services(const Clock& clock, const log::Logger& log, kube::WorkQueue& queue, std::size_t places);
+
+  // The error names the flag.
+  Status connect(const RunOptions& options);
+
+  // Once connected.
+  [[nodiscard]] Platform platform();
+
+ private:
+  [[nodiscard]] Result<std::unique_ptr<http::HttpClient>> client(
+      const char* flag, const std::string& url, const std::vector<http::ConnectTo>& rules) const;
+
+  const Clock& clock_;
+  const log::Logger& log_;
+  Bulkhead bulkhead_;
+  std::unique_ptr<http::HttpClient> config_client_, pipeline_client_;
+  std::optional<kube::FileTokenSource> config_token_, pipeline_token_;
+  std::optional<ConfigService> config_;
+  std::optional<platform::PipelineClient> pipeline_;
+};
+
+}  // namespace tp::provisioner
