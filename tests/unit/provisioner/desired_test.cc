@@ -241,16 +241,6 @@ TEST_CASE("desired: an agent is told what it may do", "[desired]") {
       0);
 }
 
-TEST_CASE("desired: the Secret of the audit sink must be one that the platform lists", "[desired]") {
-  const Team team = governed(a_team(), {.audit_sink_url = "https://audit", .audit_sink_secret = "audit"});
-  const auto errors = check_policy(team, kBuild);
-  REQUIRE(errors.size() == 1);
-  CHECK(errors[0].path == "spec.governance.auditSink.secretName");
-  BuildContext build = kBuild;
-  build.agent_secrets = {"audit"};
-  CHECK(check_policy(team, build).empty());
-}
-
 TEST_CASE("desired: regions bind the agent beside what the team asks for", "[desired]") {
   const auto affinity_of = [](const char* own) {
     const Team team = governed(dedicated(a_team(), {.affinity = Json::parse(own)}),

@@ -104,6 +104,20 @@ void add_build(options::Table& table, BuildContext& build) {
                R"({"namespaceSelector":{},"podSelector":{"matchLabels":{"app":"incidentfox-config-service"}}})",
            .help = "NetworkPolicyPeer of the Config Service, which an isolated agent may call.",
            .value = network_policy_peer(build.config_service_peer)});
+  table.section("What teams may ask for")
+      .add({.flag = "allowed-image-registries",
+            .help = "Registries, or paths in them as in ghcr.io/acme, that the images which teams name come "
+                    "from (docker.io where an image names none). Without it: any.",
+            .value = list(build.allowed_image_registries)})
+      .add({.flag = "reserved-namespaces",
+            .help = "Namespaces in which no team is served.",
+            .value = list(build.reserved_namespaces)})
+      .add({.flag = "reserved-org-ids",
+            .help = "Values of orgId that no team may have.",
+            .value = list(build.reserved_org_ids)})
+      .add({.flag = "reserved-team-node-ids",
+            .help = "Values of teamNodeId that no team may have.",
+            .value = list(build.reserved_team_node_ids)});
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "domain/parse_team.h"
 #include "domain/yaml_text.h"
 #include "json/parse.h"
+#include "provisioner/desired/policy.h"
 #include "provisioner/reconcile/plan.h"
 
 namespace tp::provisioner {

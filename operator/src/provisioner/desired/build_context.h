@@ -26,6 +26,12 @@ struct BuildContext {
   std::vector<std::string> agent_secrets{};
   // The longest agent run; a pod that is to stop is given this and 30 s more.
   std::chrono::seconds run_limit{600};
+  // What teams may not be called, and where the images come from that they name (registries, or paths in them;
+  // empty: anywhere). See policy.h.
+  std::vector<std::string> reserved_namespaces{};
+  std::vector<std::string> reserved_org_ids{};
+  std::vector<std::string> reserved_team_node_ids{};
+  std::vector<std::string> allowed_image_registries{};
   // Peers of an isolated runtime's NetworkPolicy (core networking/v1 NetworkPolicyPeer objects): who may call
   // the agent, and where it finds the Config Service.
   nlohmann::json gateway_peer = nlohmann::json::object();

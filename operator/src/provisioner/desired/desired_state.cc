@@ -64,23 +64,4 @@ Json service_account(const std::string& ns, const std::string& name) {
       {"automountServiceAccountToken", false}};
 }
 
-std::vector<domain::FieldError> check_policy(const TeamProvisioning& team, const BuildContext& build) {
-  std::vector<domain::FieldError> errors;
-  const auto check = [&](const std::string& secret, const std::string& path) {
-    if (secret.empty() || build.allows_secret(secret)) return;
-    errors.push_back({path, "the platform does not let teams read the Secret \"" + secret +
-                                "\"; it lists those allowed with --agent-secrets"});
-  };
-  if (team.spec.dedicated) {
-    const auto& env = team.spec.dedicated->env;
-    for (std::size_t i = 0; i < env.size(); ++i) {
-      check(env[i].secret_name,
-            "spec.runtime.dedicated.env[" + std::to_string(i) + "].valueFrom.secretKeyRef.name");
-    }
-  }
-  if (const auto& governance = domain::platform_of(team.spec).governance)
-    check(governance->audit_sink_secret, "spec.governance.auditSink.secretName");
-  return errors;
-}
-
 }  // namespace tp::provisioner

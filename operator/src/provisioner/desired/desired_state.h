@@ -6,7 +6,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "domain/parse_team.h"
 #include "domain/team_provisioning.h"
 #include "provisioner/desired/build_context.h"
 #include "provisioner/desired/owned_kinds.h"
@@ -44,9 +43,5 @@ struct DesiredState {
 
 // A ServiceAccount of the platform, made where it is missing: nobody's child, since several teams share it.
 [[nodiscard]] nlohmann::json service_account(const std::string& ns, const std::string& name);
-
-// What the schema cannot know: a team's pods may only read Secrets that the platform lists.
-[[nodiscard]] std::vector<domain::FieldError> check_policy(const domain::TeamProvisioning& team,
-                                                           const BuildContext& build);
 
 }  // namespace tp::provisioner

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kube/core/fingerprint.h"
+#include "provisioner/desired/policy.h"
 #include "provisioner/desired/token_secret.h"
 
 namespace tp::provisioner {
