@@ -113,12 +113,19 @@ Result<std::string> ApiClient::get(const Context& ctx,
   return std::move(response.body);
 }
 
-Status ApiClient::create(const Context& ctx,
-                         const ResourceType& type,
-                         const std::string& ns,
-                         std::string body) {
-  TP_TRY(impl_->send(ctx, "create", type, {ns, ""}, create_request(type, ns, std::move(body))));
-  return ok();
+Result<std::string> ApiClient::create(const Context& ctx,
+                                      const ResourceType& type,
+                                      const std::string& ns,
+                                      std::string body) {
+  const http::Request request = create_request(type, ns, std::move(body));
+  TP_ASSIGN_OR_RETURN(http::Response response, impl_->send(ctx, "create", type, {ns, ""}, request));
+  return std::move(response.body);
+}
+
+Result<std::string> ApiClient::get_path(const Context& ctx, const std::string& path) {
+  const http::Request request{http::Method::Get, path, {{"Accept", "application/json"}}, {}};
+  TP_ASSIGN_OR_RETURN(http::Response response, impl_->send(ctx, "get", {"", "", path, "", false}, {}, request));
+  return std::move(response.body);
 }
 
 Result<ApiClient::Applied> ApiClient::apply(const Context& ctx,

@@ -44,11 +44,13 @@ class ApiClient {
                                         const ResourceType& type,
                                         const ObjectKey& key,
                                         Representation representation = Representation::Full);
-  // Of what nobody reads back: Events.
-  [[nodiscard]] Status create(const Context& ctx,
-                              const ResourceType& type,
-                              const std::string& ns,
-                              std::string body);
+  // By POST, for what is never written again: Events, and reviews, whose answer is what was asked for.
+  [[nodiscard]] Result<std::string> create(const Context& ctx,
+                                           const ResourceType& type,
+                                           const std::string& ns,
+                                           std::string body);
+  // What is served beside the resources: "/version", "/openapi/v3/…". `path` is encoded already.
+  [[nodiscard]] Result<std::string> get_path(const Context& ctx, const std::string& path);
   // `conflicts`, if it is given: the fields for which it was refused, because others own them.
   [[nodiscard]] Result<Applied> apply(const Context& ctx,
                                       const ResourceType& type,

@@ -46,7 +46,7 @@ void Announcer::announce(const Context& ctx,
         {"uid", team.meta.uid},
         {"resourceVersion", team.meta.resource_version}}},
   };
-  const Status created = api_.create(ctx, kube::kEvents, team.meta.key.ns, json::dump(event));
+  const auto created = api_.create(ctx, kube::kEvents, team.meta.key.ns, json::dump(event));
   if (!created) log.warn("event not written", {{"reason", news.reason}, {"error", created.error()}});
 }
 
