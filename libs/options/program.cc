@@ -39,9 +39,11 @@ int Program::run(int argc, char* argv[]) const {  // NOLINT(*-avoid-c-arrays): m
     print(help_of(*this, all));
     return kDone;
   }
-  const auto is_wanted = [&](const Command& command) { return command.name == wanted; };
-  if (const auto found = std::find_if(commands.begin(), commands.end(), is_wanted); found != commands.end())
-    return found->run(args.subspan(2));
+  const std::string two_words = std::string{wanted} + " " + (argc > 2 ? args[2] : "");
+  for (const Command& command : commands) {
+    if (command.name == wanted) return command.run(args.subspan(2));
+    if (command.name == two_words) return command.run(args.subspan(3));
+  }
   std::string names;
   for (const Command& command : all) names.append(names.empty() ? "" : ", ").append(command.name);
   return complain(

@@ -21,7 +21,7 @@ inline constexpr int kUsage = 2;  // the caller must ask in another way
 using Arguments = std::span<const char* const>;
 
 struct Command {
-  std::string_view name;
+  std::string_view name;                // one word, or two, as in "crds apply"
   std::string_view summary;             // one line of the help
   std::function<int(Arguments)> run{};  // gets what follows the command's name; answers the exit code
 };
