@@ -16,11 +16,14 @@ bool is_success(int status) noexcept { return status >= 200 && status < 300; }
 // Hands on the body of a 200 and keeps that of any other answer.
 class Judge final : public http::ResponseSink {
  public:
-  explicit Judge(const ApiClient::OnBytes& on_bytes) : on_bytes_(on_bytes) {}
+  // `begun` is called with the status when there is a head.
+  Judge(const ApiClient::OnBytes& on_bytes, std::function<void(int)> begun)
+      : on_bytes_(on_bytes), begun_(std::move(begun)) {}
 
   Status on_head(int status, const http::Headers& headers) override {
     answer_.status = status;
     answer_.headers = headers;
+    begun_(status);
     return ok();
   }
 
@@ -37,6 +40,7 @@ class Judge final : public http::ResponseSink {
 
  private:
   const ApiClient::OnBytes& on_bytes_;
+  const std::function<void(int)> begun_;
   http::Response answer_{.status = 0};
 };
 
@@ -55,17 +59,18 @@ struct ApiClient::Impl {
   const Clock& clock;
   const Observer observer;
 
-  void note(std::string_view verb, const ResourceType& type, int status, SteadyTime since) const {
-    if (observer) observer(verb, type, status, clock.now() - since);
+  void note(const Call& call) const {
+    if (observer) observer(call);
   }
 
   Result<http::Response> send_once(const Context& ctx,
                                    std::string_view verb,
                                    const ResourceType& type,
-                                   const http::Request& request) {
+                                   const http::Request& request,
+                                   bool again) {
     const SteadyTime since = clock.now();
     Result<http::Response> response = unary.send(ctx, request);
-    note(verb, type, response ? response->status : 0, since);
+    note({verb, type, request.method, response ? response->status : 0, clock.now() - since, again});
     return response;
   }
 
@@ -75,8 +80,8 @@ struct ApiClient::Impl {
                               const ObjectKey& key,
                               const http::Request& request,
                               std::vector<FieldConflict>* conflicts = nullptr) {
-    Result<http::Response> response = send_once(ctx, verb, type, request);
-    if (response && response->status == kUnauthorized) response = send_once(ctx, verb, type, request);
+    Result<http::Response> response = send_once(ctx, verb, type, request, false);
+    if (response && response->status == kUnauthorized) response = send_once(ctx, verb, type, request, true);
     if (!response) return std::move(response).error().wrap(describe(verb, type, key.str()));
     if (!is_success(response->status)) {
       if (conflicts != nullptr) *conflicts = field_conflicts(*response);
@@ -85,16 +90,29 @@ struct ApiClient::Impl {
     return response;
   }
 
-  // The answer's status and headers, and its body unless that went to on_bytes.
-  Status stream_once(const Context& ctx,
-                     std::string_view verb,
-                     const ResourceType& type,
-                     const http::Request& request,
-                     Judge& judge) {
+  struct Streamed {
+    Status status;
+    http::Response answer;  // its body unless that went to on_bytes; status 0: there was none
+  };
+
+  Streamed stream_once(const Context& ctx,
+                       std::string_view verb,
+                       const ResourceType& type,
+                       const http::Request& request,
+                       const OnBytes& on_bytes,
+                       bool again) {
     const SteadyTime since = clock.now();
+    const bool is_watch = verb == "watch";
+    const auto note_now = [&](int status) {
+      note({verb, type, request.method, status, clock.now() - since, again});
+    };
+    Judge judge{on_bytes, [&](int status) {
+                  if (is_watch) note_now(status);
+                }};
     Status status = streaming.stream(ctx, request, judge);
-    note(verb, type, judge.answer().status, since);
-    return status;
+    const http::Response& answer = judge.answer();
+    if (!is_watch || answer.status == 0) note_now(answer.status);
+    return {std::move(status), answer};
   }
 };
 
@@ -124,7 +142,8 @@ Result<std::string> ApiClient::create(const Context& ctx,
 
 Result<std::string> ApiClient::get_path(const Context& ctx, const std::string& path) {
   const http::Request request{http::Method::Get, path, {{"Accept", "application/json"}}, {}};
-  TP_ASSIGN_OR_RETURN(http::Response response, impl_->send(ctx, "get", {"", "", path, "", false}, {}, request));
+  TP_ASSIGN_OR_RETURN(http::Response response,
+                      impl_->send(ctx, "get", {"", "", path, "", false}, {}, request));
   return std::move(response.body);
 }
 
@@ -172,9 +191,7 @@ Status ApiClient::stream(const Context& ctx,
     return status;
   };
   for (int attempt = 0;; ++attempt) {
-    Judge judge{remember};
-    Status status = impl_->stream_once(ctx, verb, selection.type, request, judge);
-    const http::Response& answer = judge.answer();
+    auto [status, answer] = impl_->stream_once(ctx, verb, selection.type, request, remember, attempt > 0);
     if (answer.status == kUnauthorized && attempt == 0) continue;
     if (answer.status == 200 && (status || ended_by_caller)) return status;
     const std::string what = describe(verb, selection.type, selection.ns);

@@ -27,10 +27,17 @@ namespace tp::kube {
 // the work queue and the reflectors.
 class ApiClient {
  public:
-  // Called after each request, on its thread, with the HTTP status (0 when there was no answer) and the verb
-  // as RBAC names it; for metrics. Of a stream `took` is the whole of it.
-  using Observer = std::function<void(
-      std::string_view verb, const ResourceType& type, int status, std::chrono::nanoseconds took)>;
+  // One request, as its answer came or did not come.
+  struct Call {
+    std::string_view verb;  // as RBAC names it
+    const ResourceType& type;
+    http::Method method;
+    int status = 0;                    // 0: no answer
+    std::chrono::nanoseconds took{0};  // of a watch until its answer began: it goes on for minutes
+    bool again = false;                // the one after a 401
+  };
+  // Called once for each request, on its thread; for metrics.
+  using Observer = std::function<void(const Call&)>;
 
   // Clients and clock must outlive this.
   ApiClient(http::HttpClient& unary, http::HttpClient& streaming, const Clock& clock, Observer observer = {});

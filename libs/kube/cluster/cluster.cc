@@ -4,6 +4,7 @@
 
 #include "base/env.h"
 #include "http_cpprest/client.h"
+#include "kube/client/request_metrics.h"
 #include "kube/client/token_source.h"
 
 namespace tp::kube {
@@ -62,38 +63,32 @@ Result<ClientConfig> find_config(const std::string& kubeconfig) {
 Result<std::unique_ptr<Cluster>> Cluster::connect(const ClientConfig& config,
                                                   const std::string& user_agent,
                                                   const Clock& clock,
-                                                  const log::Logger& log) {
+                                                  const log::Logger& log,
+                                                  metrics::Registry& registry) {
   const auto tokens = make_token_source(config, clock, log.named("token"));
   TP_ASSIGN_OR_RETURN(auto unary, http::create_client(http_options(config, tokens, user_agent, log), clock));
   TP_ASSIGN_OR_RETURN(auto streaming,
                       http::create_client(http_options(config, tokens, user_agent, log), clock));
-  return std::unique_ptr<Cluster>{new Cluster{std::move(unary), std::move(streaming), clock}};
+  return std::unique_ptr<Cluster>{
+      new Cluster{std::move(unary), std::move(streaming), clock, count_requests(registry, config.server)}};
 }
 
 std::unique_ptr<Cluster> Cluster::none(Error why, const Clock& clock) {
   why.code = ErrorCode::Unavailable;
   return std::unique_ptr<Cluster>{
-      new Cluster{std::make_unique<Nobody>(why), std::make_unique<Nobody>(why), clock}};
+      new Cluster{std::make_unique<Nobody>(why), std::make_unique<Nobody>(why), clock, {}}};
 }
 
 Cluster::Cluster(std::unique_ptr<http::HttpClient> unary,
                  std::unique_ptr<http::HttpClient> streaming,
-                 const Clock& clock)
+                 const Clock& clock,
+                 ApiClient::Observer count)
     : unary_(std::move(unary)),
       streaming_(std::move(streaming)),
       recovery_(clock),
-      api_(*unary_,
-           *streaming_,
-           clock,
-           [this](std::string_view /*verb*/,
-                  const ResourceType& /*type*/,
-                  int status,
-                  std::chrono::nanoseconds /*took*/) {
-             if (status > 0 && status < 500) {
-               recovery_.succeeded();
-             } else {
-               recovery_.failed();
-             }
-           }) {}
+      api_(*unary_, *streaming_, clock, [this, count = std::move(count)](const ApiClient::Call& call) {
+        call.status > 0 && call.status < 500 ? recovery_.succeeded() : recovery_.failed();
+        if (count) count(call);
+      }) {}
 
 }  // namespace tp::kube

@@ -10,6 +10,7 @@
 #include "kube/client/config.h"
 #include "kube/runtime/recovery.h"
 #include "log/log.h"
+#include "metrics/metrics.h"
 
 namespace tp::kube {
 
@@ -21,11 +22,12 @@ namespace tp::kube {
 // Thread-safe.
 class Cluster {
  public:
-  // `clock` must outlive the result.
+  // `clock` and `registry`, where its requests are counted, must outlive the result.
   [[nodiscard]] static Result<std::unique_ptr<Cluster>> connect(const ClientConfig& config,
                                                                 const std::string& user_agent,
                                                                 const Clock& clock,
-                                                                const log::Logger& log);
+                                                                const log::Logger& log,
+                                                                metrics::Registry& registry);
   // For a process that goes on without one: every call fails with `why`.
   [[nodiscard]] static std::unique_ptr<Cluster> none(Error why, const Clock& clock);
 
@@ -35,7 +37,8 @@ class Cluster {
  private:
   Cluster(std::unique_ptr<http::HttpClient> unary,
           std::unique_ptr<http::HttpClient> streaming,
-          const Clock& clock);
+          const Clock& clock,
+          ApiClient::Observer count);
 
   const std::unique_ptr<http::HttpClient> unary_;
   const std::unique_ptr<http::HttpClient> streaming_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <set>
 #include <tuple>
 #include <unordered_map>
@@ -52,6 +53,18 @@ struct WorkQueue::Impl {
 
   [[nodiscard]] Line& line(Priority priority) TP_REQUIRES(m) {
     return lines.at(static_cast<std::size_t>(priority));
+  }
+
+  [[nodiscard]] const Line& line(Priority priority) const TP_REQUIRES(m) {
+    return lines.at(static_cast<std::size_t>(priority));
+  }
+
+  // A line is in the order of time, so what is not due yet is not looked at.
+  [[nodiscard]] std::size_t due_count(Priority priority) const TP_REQUIRES(m) {
+    const Line& l = line(priority);
+    const SteadyTime now = clock.now();
+    const auto end = std::find_if(l.begin(), l.end(), [now](const auto* e) { return e->second.due > now; });
+    return static_cast<std::size_t>(std::distance(l.begin(), end));
   }
 
   void insert(const ObjectKey& key, Entry entry) TP_REQUIRES(m) {
@@ -158,13 +171,26 @@ std::size_t WorkQueue::depth() const {
 }
 
 WorkQueue::Stats WorkQueue::stats() const {
-  const MutexLock lock{impl_->m};
+  const Impl& q = *impl_;
+  const MutexLock lock{q.m};
   Stats stats;
-  stats.adds = impl_->adds;
-  for (const Impl::Waiting* const keys : {&impl_->waiting, &impl_->again}) {
-    for (const auto& entry : *keys) ++(entry.second.priority == Priority::Low ? stats.low : stats.normal);
-  }
+  stats.normal = q.due_count(Priority::Normal);
+  stats.low = q.due_count(Priority::Low);
+  stats.delayed = q.waiting.size() - stats.normal - stats.low + q.again.size();
+  stats.adds = q.adds;
   return stats;
+}
+
+std::vector<WorkQueue::Item> WorkQueue::longest_waiting(Priority priority, std::size_t most) const {
+  const Impl& q = *impl_;
+  const MutexLock lock{q.m};
+  const SteadyTime now = q.clock.now();
+  std::vector<Item> items;
+  for (const Impl::Waiting::value_type* const entry : q.line(priority)) {
+    if (items.size() == most || entry->second.due > now) break;
+    items.push_back({entry->first, priority, now - entry->second.due});
+  }
+  return items;
 }
 
 }  // namespace tp::kube

@@ -7,6 +7,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "kube/core/resource.h"
@@ -47,10 +48,13 @@ class WorkQueue {
   [[nodiscard]] std::size_t depth() const;  // due or delayed, not counting keys that run
 
   struct Stats {
-    std::size_t normal = 0, low = 0;  // depth() by class
+    std::size_t normal = 0, low = 0;  // due, by class
+    std::size_t delayed = 0;          // wait for their time, or for the end of their own run
     std::uint64_t adds = 0;           // that were not merged into a waiting one
   };
   [[nodiscard]] Stats stats() const;
+  // The due keys of one class that have waited longest, that one first; for people who look for what hangs.
+  [[nodiscard]] std::vector<Item> longest_waiting(Priority priority, std::size_t most) const;
 
  private:
   struct Impl;

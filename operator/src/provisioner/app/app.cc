@@ -25,30 +25,11 @@
 namespace tp::provisioner {
 namespace {
 
-// The flags that follow from others.
-RunOptions completed(RunOptions options) {
-  options.build.platform = !options.config_service_token_file.empty();
-  options.build.bootstrap = options.build.platform && !options.ai_pipeline_url.empty();
-  return options;
-}
-
-Status check(const RunOptions& options) {
-  if (!options.ai_pipeline_url.empty() && options.ai_pipeline_token_file.empty()) {
-    return Error{ErrorCode::InvalidArgument,
-                 "--ai-pipeline-token-file is missing, which --ai-pipeline-url needs"};
-  }
-  if (!options.ai_pipeline_url.empty() && options.config_service_token_file.empty()) {
-    return Error{ErrorCode::InvalidArgument,
-                 "--config-service-token-file is missing: a team is bootstrapped after it is configured"};
-  }
-  return ok();
-}
-
 // Everything that runs, in the order of its start; destruction is the opposite.
 class App {
  public:
   App(const RunOptions& options, log::Sink& sink)
-      : options_(completed(options)),
+      : options_(options),
         log_(sink, "team-operator"),
         caches_(options_.watch_namespaces, options_.build),
         queue_(clock_),
@@ -56,8 +37,8 @@ class App {
         triggers_(caches_, queue_, sync_, options_.build.platform) {}
 
   Status start(const kube::ClientConfig& config) {
-    TP_TRY(check(options_));
-    TP_ASSIGN_OR_RETURN(cluster_, kube::Cluster::connect(config, "team-operator/" TP_VERSION, clock_, log_));
+    TP_ASSIGN_OR_RETURN(
+        cluster_, kube::Cluster::connect(config, "team-operator/" TP_VERSION, clock_, log_, registry_));
     log_.info("operator starts", {{"version", TP_VERSION}, {"server", config.server}});
     if (options_.build.platform) {
       TP_TRY(services_.connect(options_));
@@ -155,8 +136,9 @@ class App {
 }  // namespace
 
 Status run_operator(const RunOptions& options, std::stop_token stop, log::Sink& sink) {
-  TP_ASSIGN_OR_RETURN(const kube::ClientConfig config, kube::find_config(options.kubeconfig));
-  App app{options, sink};
+  TP_ASSIGN_OR_RETURN(const RunOptions whole, completed(options));
+  TP_ASSIGN_OR_RETURN(const kube::ClientConfig config, kube::find_config(whole.kubeconfig));
+  App app{whole, sink};
   TP_TRY(app.start(config));
   app.work(stop);
   log::Logger{sink, "team-operator"}.info("stopping");

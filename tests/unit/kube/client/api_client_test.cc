@@ -77,12 +77,11 @@ struct Fixture {
   FakeServer unary{clock};
   FakeServer streaming{clock};
   std::vector<std::string> observed;
-  ApiClient api{
-      unary, streaming, clock,
-      [this](std::string_view verb, const ResourceType& type, int status, std::chrono::nanoseconds took) {
-        CHECK(took == 5ms);
-        observed.push_back(std::string{verb} + " " + std::string{type.plural} + " " + std::to_string(status));
-      }};
+  ApiClient api{unary, streaming, clock, [this](const ApiClient::Call& call) {
+                  CHECK(call.took == 5ms);
+                  observed.push_back(std::string{call.verb} + " " + std::string{call.type.plural} + " " +
+                                     std::to_string(call.status) + (call.again ? " again" : ""));
+                }};
   const Context ctx{};
   const ObjectKey key{"team-a", "agent"};
   std::string body;  // what stream() was given
@@ -150,7 +149,7 @@ TEST_CASE("ApiClient: a 401 is tried once more, nothing else is", "[kube]") {
   SECTION("a new token helps") {
     f.unary.turns = {{401, ""}, {200, "object"}};
     CHECK(f.api.get(f.ctx, kServices, f.key).value_or("") == "object");
-    CHECK(f.observed.size() == 2);
+    CHECK(f.observed == std::vector<std::string>{"get services 401", "get services 200 again"});
   }
   SECTION("a new token does not help") {
     f.unary.turns = {{401, ""}, {401, ""}};
@@ -160,6 +159,7 @@ TEST_CASE("ApiClient: a 401 is tried once more, nothing else is", "[kube]") {
     f.streaming.turns = {{401, "who?"}, {200, "page"}};
     CHECK(f.list());
     CHECK(f.body == "page");
+    CHECK(f.observed == std::vector<std::string>{"list services 401", "list services 200 again"});
     f.streaming.turns = {{401, ""}, {401, ""}};
     CHECK(f.list().error().code == ErrorCode::Unauthenticated);
   }
@@ -178,6 +178,22 @@ TEST_CASE("ApiClient: a stream hands on the bytes of a 200", "[kube]") {
   CHECK(f.body == "ab");
   CHECK(f.observed == std::vector<std::string>{"list services 200"});
   CHECK(f.unary.requests.empty());
+}
+
+TEST_CASE("ApiClient: a watch is observed when its answer begins, or when none comes", "[kube]") {
+  Fixture f;
+  f.streaming.turns = {{200, "event"}, Turn{kRefused}};
+  std::size_t observed_before_bytes = 0;
+  const auto watch = [&] {
+    return f.api.stream(f.ctx, "watch", {.type = kServices}, {}, [&](std::string_view) {
+      observed_before_bytes = f.observed.size();
+      return ok();
+    });
+  };
+  CHECK(watch());
+  CHECK(observed_before_bytes == 1);
+  CHECK_FALSE(watch());
+  CHECK(f.observed == std::vector<std::string>{"watch services 200", "watch services 0"});
 }
 
 TEST_CASE("ApiClient: a stream that breaks is an error after its bytes", "[kube]") {

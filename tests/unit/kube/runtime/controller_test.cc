@@ -177,7 +177,7 @@ TEST_CASE("Controller: Next::after brings the key back as Low", "[controller]") 
   REQUIRE(f.reconciler.wait_calls("a", 1));
   f.controller.stop();
   CHECK(f.result("requeue_after") == 1);
-  CHECK(f.queue.stats().low == 1);
+  CHECK(f.queue.stats().delayed == 1);
 }
 
 TEST_CASE("Controller: a retryable error comes back until it is gone", "[controller]") {

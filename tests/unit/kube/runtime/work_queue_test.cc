@@ -88,6 +88,50 @@ TEST_CASE("WorkQueue: a change overtakes a resync", "[queue]") {
   CHECK(drain(queue) == Names{"resync-2", "edit", "resync-1"});
 }
 
+TEST_CASE("WorkQueue: what is counted as waiting is due, and not running", "[queue]") {
+  test::FakeClock clock;
+  WorkQueue queue{clock};
+  queue.add_after(key("later"), 10s);
+  queue.add_after(key("resync"), 5s, Priority::Low);
+  queue.add(key("running"));
+  REQUIRE(queue.try_take());
+  queue.add(key("running"));
+  queue.add(key("edit"));
+  const auto counts = [&queue] {
+    const WorkQueue::Stats stats = queue.stats();
+    return std::vector<std::size_t>{stats.normal, stats.low, stats.delayed};
+  };
+  CHECK(counts() == std::vector<std::size_t>{1, 0, 3});
+  CHECK(queue.depth() == 4);
+  clock.advance(5s);
+  CHECK(counts() == std::vector<std::size_t>{1, 1, 2});
+  clock.advance(5s);
+  CHECK(counts() == std::vector<std::size_t>{2, 1, 1});
+  queue.done(key("running"));
+  CHECK(counts() == std::vector<std::size_t>{3, 1, 0});
+  CHECK(queue.depth() == 4);
+}
+
+TEST_CASE("WorkQueue: tells which due keys have waited longest", "[queue]") {
+  test::FakeClock clock;
+  WorkQueue queue{clock};
+  queue.add(key("resync"), Priority::Low);
+  queue.add_after(key("c"), 2s);
+  queue.add(key("a"));
+  queue.add_after(key("b"), 1s);
+  queue.add_after(key("later"), 1min);
+  clock.advance(3s);
+  const auto longest = [&queue](Priority priority, std::size_t most) {
+    Names names;
+    for (const WorkQueue::Item& item : queue.longest_waiting(priority, most)) names.push_back(item.key.name);
+    return names;
+  };
+  CHECK(longest(Priority::Normal, 10) == Names{"a", "b", "c"});
+  CHECK(longest(Priority::Normal, 2) == Names{"a", "b"});
+  CHECK(longest(Priority::Low, 10) == Names{"resync"});
+  CHECK(queue.longest_waiting(Priority::Normal, 1).front().waited == 3s);
+}
+
 TEST_CASE("WorkQueue: a less urgent add does not demote", "[queue]") {
   test::FakeClock clock;
   WorkQueue queue{clock};
