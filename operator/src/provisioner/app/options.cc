@@ -122,15 +122,18 @@ void add_build(options::Table& table, BuildContext& build) {
 
 }  // namespace
 
-options::Table run_table(RunOptions& o) {
-  options::Table table{"team-operator run [flags]",
-                       "Watches TeamProvisionings and makes the cluster match them."};
+void add_kubeconfig(options::Table& table, std::string& kubeconfig) {
   table.section("Kubernetes")
       .add({.flag = "kubeconfig",
             .env = "KUBECONFIG",
             .metavar = "FILE",
             .help = "How to reach the API server. Without it: as the pod's ServiceAccount.",
-            .value = options::text(o.kubeconfig)})
+            .value = options::text(kubeconfig)});
+}
+
+void add_run(options::Table& table, RunOptions& o) {
+  add_kubeconfig(table, o.kubeconfig);
+  table
       .add({.flag = "watch-namespaces",
             .env = "K8S_NAMESPACE",
             .help = "Serve only these namespaces. Without it: all.",
@@ -142,7 +145,16 @@ options::Table run_table(RunOptions& o) {
       .add({.flag = "resync-interval",
             .default_value = "10m",
             .help = "Look at every team again after this, ±10 %, whatever the watches say.",
-            .value = options::duration(o.resync_interval, std::chrono::seconds{1})});
+            .value = options::duration(o.resync_interval, std::chrono::seconds{1})})
+      .add({.flag = "storm-pause",
+            .default_value = "5m",
+            .help = "How long a team whose objects somebody changes back as often as they are repaired is "
+                    "looked at only from time to time.",
+            .value = options::duration(o.breaker.open_for, std::chrono::seconds{1})})
+      .add({.flag = "storm-probe-interval",
+            .default_value = "30s",
+            .help = "How often it is looked at meanwhile.",
+            .value = options::duration(o.breaker.probe_interval, std::chrono::seconds{1})});
   table.section("Services around the cluster")
       .add({.flag = "config-service-token-file",
             .env = "CONFIG_SERVICE_TOKEN_FILE",
@@ -195,7 +207,27 @@ options::Table run_table(RunOptions& o) {
   table.section("Logging");
   options::add_log(table, o.log_level, o.log_format);
   add_build(table, o.build);
+}
+
+options::Table run_table(RunOptions& o) {
+  options::Table table{"team-operator run [flags]",
+                       "Watches TeamProvisionings and makes the cluster match them."};
+  add_run(table, o);
   return table;
+}
+
+Result<RunOptions> completed(RunOptions o) {
+  if (!o.ai_pipeline_url.empty() && o.ai_pipeline_token_file.empty()) {
+    return Error{ErrorCode::InvalidArgument,
+                 "--ai-pipeline-token-file is missing, which --ai-pipeline-url needs"};
+  }
+  if (!o.ai_pipeline_url.empty() && o.config_service_token_file.empty()) {
+    return Error{ErrorCode::InvalidArgument,
+                 "--config-service-token-file is missing: a team is bootstrapped after it is configured"};
+  }
+  o.build.platform = !o.config_service_token_file.empty();
+  o.build.bootstrap = o.build.platform && !o.ai_pipeline_url.empty();
+  return o;
 }
 
 options::Table plan_table(PlanOptions& o) {

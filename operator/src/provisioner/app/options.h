@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
+#include "kube/runtime/circuit_breaker.h"
 #include "log/log.h"
 #include "options/options.h"
 #include "provisioner/desired/build_context.h"
@@ -16,6 +18,7 @@ struct RunOptions {
   std::vector<std::string> watch_namespaces;
   unsigned workers = 4;
   std::chrono::milliseconds resync_interval{std::chrono::minutes{10}};
+  kube::CircuitBreakerSettings breaker;
   // Files with the tokens that the operator bears there; without the first it leaves the services alone.
   std::string config_service_token_file;
   std::string ai_pipeline_url;
@@ -41,5 +44,12 @@ struct PlanOptions {
 // The tables behind parsing, --help and docs/configuration.md. `options` must outlive the table.
 [[nodiscard]] options::Table run_table(RunOptions& options);
 [[nodiscard]] options::Table plan_table(PlanOptions& options);
+
+// Their parts that other commands have too: how to reach the API server, and everything that `run` is told.
+void add_kubeconfig(options::Table& table, std::string& kubeconfig);
+void add_run(options::Table& table, RunOptions& options);
+
+// With the settings that follow from others. InvalidArgument names a flag that another one needs.
+[[nodiscard]] Result<RunOptions> completed(RunOptions options);
 
 }  // namespace tp::provisioner
