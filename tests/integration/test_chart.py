@@ -19,6 +19,8 @@ ALL_ARGUMENTS = {
         "gatewayPeer": {"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": "gateway"}}},
         "configServicePeer": {"ipBlock": {"cidr": "192.0.2.1/32"}},
     },
+    "policy": {"reservedOrgIds": ["platform"], "reservedTeamNodeIds": ["root", "0"],
+               "allowedImageRegistries": ["ghcr.io/acme", "registry.example.com:5000"]},
     "extraArgs": ["--workers=2", "--resync-interval=1h"],
 }
 

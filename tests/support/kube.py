@@ -25,6 +25,7 @@ TEAM = "TeamProvisioning"
 # kind -> (path of its API, resource)
 RESOURCES = {
     TEAM: (f"apis/{TEAM_API}", "teamprovisionings"),
+    "AgentRelease": (f"apis/{TEAM_API}", "agentreleases"),
     "CronJob": ("apis/batch/v1", "cronjobs"),
     "Deployment": ("apis/apps/v1", "deployments"),
     "ReplicaSet": ("apis/apps/v1", "replicasets"),
@@ -39,7 +40,7 @@ RESOURCES = {
     "CustomResourceDefinition": ("apis/apiextensions.k8s.io/v1", "customresourcedefinitions"),
     "ClusterRole": ("apis/rbac.authorization.k8s.io/v1", "clusterroles"),
 }
-CLUSTER_SCOPED = ("Namespace", "CustomResourceDefinition", "ClusterRole")
+CLUSTER_SCOPED = ("AgentRelease", "Namespace", "CustomResourceDefinition", "ClusterRole")
 
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"

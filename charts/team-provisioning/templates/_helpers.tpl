@@ -67,6 +67,20 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - {{ printf "--config-service-peer=%s" (toJson .) | quote }}
 {{- end }}
 {{- end }}
+{{- with .Values.policy }}
+{{- with .allowedImageRegistries }}
+- --allowed-image-registries={{ join "," . }}
+{{- end }}
+{{- with .reservedNamespaces }}
+- --reserved-namespaces={{ join "," . }}
+{{- end }}
+{{- with .reservedOrgIds }}
+- --reserved-org-ids={{ join "," . }}
+{{- end }}
+{{- with .reservedTeamNodeIds }}
+- --reserved-team-node-ids={{ join "," . }}
+{{- end }}
+{{- end }}
 {{- with .Values.services }}
 {{- if .configServiceToken.secret }}
 - --config-service-token-file=/etc/team-operator/config-service/{{ .configServiceToken.key }}
