@@ -29,9 +29,12 @@ Result<std::string> target(const std::string& team, std::string_view what) {
 
 }  // namespace
 
-PipelineClient::PipelineClient(http::HttpClient& client, http::TokenSource& token, const Clock& clock)
-    : quick_(std::string{kName}, client, clock, std::chrono::seconds{10}),
-      patient_(std::string{kName}, client, clock, std::chrono::seconds{30}),
+PipelineClient::PipelineClient(http::HttpClient& client,
+                               http::TokenSource& token,
+                               const Clock& clock,
+                               CallObserver observer)
+    : quick_(std::string{kName}, client, clock, std::chrono::seconds{10}, observer),
+      patient_(std::string{kName}, client, clock, std::chrono::seconds{30}, std::move(observer)),
       token_(token) {}
 
 Result<json> PipelineClient::call(const Context& ctx,

@@ -20,7 +20,10 @@ namespace tp::platform {
 class PipelineClient {
  public:
   // `client`: for the pipeline's base URL, with no token source of its own. All must outlive this object.
-  PipelineClient(http::HttpClient& client, http::TokenSource& token, const Clock& clock);
+  PipelineClient(http::HttpClient& client,
+                 http::TokenSource& token,
+                 const Clock& clock,
+                 CallObserver observer = {});
 
   struct Bootstrap {
     std::string run_id;

@@ -77,9 +77,18 @@ Result<nlohmann::json> Remote::judge(const http::Request& request, const http::R
   return body;
 }
 
-Result<nlohmann::json> Remote::call(const Context& ctx, const http::Request& request) const {
+Result<nlohmann::json> Remote::ask(const Context& ctx, const http::Request& request) const {
   TP_ASSIGN_OR_RETURN(const http::Response response, exchange(ctx, request));
   return judge(request, response);
+}
+
+Result<nlohmann::json> Remote::call(const Context& ctx, const http::Request& request) const {
+  const SteadyTime since = clock_.now();
+  auto answer = ask(ctx, request);
+  if (observer_) {
+    observer_(answer ? std::nullopt : std::optional{answer.error().code}, clock_.now() - since);
+  }
+  return answer;
 }
 
 Result<nlohmann::json> Remote::call_as(const Context& ctx,

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -20,6 +22,10 @@ namespace tp::platform {
 // server (or a proxy before it) takes out together with the segment before it, and a NUL.
 [[nodiscard]] Result<std::string> path_segment(std::string_view text);
 
+// Hears of the end of each call(), on its thread: what failed, if anything did, and how long it took; for
+// metrics.
+using CallObserver = std::function<void(std::optional<ErrorCode> failure, std::chrono::nanoseconds took)>;
+
 // A service that speaks JSON, at the other end of an HttpClient.
 //
 // Errors say what to do next and are fit for logs and for answers to administrators: they name the service,
@@ -31,8 +37,16 @@ namespace tp::platform {
 class Remote {
  public:
   // `name` is for messages. `client` and `clock` must outlive this object.
-  Remote(std::string name, http::HttpClient& client, const Clock& clock, std::chrono::milliseconds timeout)
-      : name_(std::move(name)), client_(client), clock_(clock), timeout_(timeout) {}
+  Remote(std::string name,
+         http::HttpClient& client,
+         const Clock& clock,
+         std::chrono::milliseconds timeout,
+         CallObserver observer = {})
+      : name_(std::move(name)),
+        client_(client),
+        clock_(clock),
+        timeout_(timeout),
+        observer_(std::move(observer)) {}
 
   // The answer's body, null when it is empty. Within the timeout, and within ctx.
   [[nodiscard]] Result<nlohmann::json> call(const Context& ctx, const http::Request& request) const;
@@ -50,10 +64,13 @@ class Remote {
   [[nodiscard]] Error error(ErrorCode code, const http::Request& request, std::string_view what) const;
 
  private:
+  [[nodiscard]] Result<nlohmann::json> ask(const Context& ctx, const http::Request& request) const;
+
   const std::string name_;
   http::HttpClient& client_;
   const Clock& clock_;
   const std::chrono::milliseconds timeout_;
+  const CallObserver observer_;
 };
 
 // The services' times: RFC 3339, or the same without an offset, which then is UTC.

@@ -25,7 +25,11 @@ struct Fixture {
   FakeClock clock;
   ScriptHttpClient http;
   Token token;
-  PipelineClient pipeline{http, token, clock};
+  std::vector<std::string> observed;
+  PipelineClient pipeline{http, token, clock, [this](std::optional<ErrorCode> failure, auto took) {
+                            CHECK(took >= took.zero());
+                            observed.emplace_back(failure ? to_string(*failure) : "ok");
+                          }};
 
   void answers(std::string body, int status = 200) {
     http.add({}, {status, {std::move(body)}, ScriptHttpClient::End::Close});
@@ -52,6 +56,16 @@ TEST_CASE("a bootstrap bears the pipeline's token and its key") {
   REQUIRE(bare);
   CHECK(bare->run_id.empty());
   CHECK(f.http.requests().back().body.empty());
+}
+
+TEST_CASE("each call is observed once, by what came of it") {
+  Fixture f;
+  f.answers("{}");
+  f.answers("{}", 503);
+  f.answers("{}", 401);
+  f.answers("not JSON");
+  for (int i = 0; i < 4; ++i) static_cast<void>(f.pipeline.trigger({}, "o", "t", "k"));
+  CHECK(f.observed == std::vector<std::string>{"ok", "unavailable", "unauthenticated", "data_loss"});
 }
 
 TEST_CASE("a trigger says whose, and answers the job's name or the run's id") {

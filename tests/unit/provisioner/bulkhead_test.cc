@@ -29,6 +29,20 @@ struct Fixture {
   Bulkhead bulkhead{2, [this](const ObjectKey& called) { woken.push_back(called.name); }};
 };
 
+TEST_CASE("bulkhead: tells how full it is; a place that is kept is taken", "[bulkhead]") {
+  using Usage = Bulkhead::Usage;
+  Fixture f;
+  CHECK(f.bulkhead.usage() == Usage{2, 0, 0});
+  Bulkhead::Place a = f.bulkhead.enter(key("a"));
+  const Bulkhead::Place b = f.bulkhead.enter(key("b"));
+  CHECK_FALSE(f.bulkhead.enter(key("c")));
+  CHECK(f.bulkhead.usage() == Usage{2, 2, 1});
+  a.reset();
+  CHECK(f.bulkhead.usage() == Usage{2, 2, 0});
+  f.bulkhead.forgo(key("c"));
+  CHECK(f.bulkhead.usage() == Usage{2, 1, 0});
+}
+
 TEST_CASE("bulkhead: as many as there are places, and whoever leaves makes room", "[bulkhead]") {
   Fixture f;
   Bulkhead::Place a = f.bulkhead.enter(key("a"));

@@ -49,8 +49,18 @@ bool is_verdict(ErrorCode code) {
 
 }  // namespace
 
-ConfigService::ConfigService(http::HttpClient& client, http::TokenSource& principal, const Clock& clock)
-    : remote_("config service", client, clock, kTimeout), tokens_(principal), clock_(clock) {}
+ConfigService::ConfigService(http::HttpClient& client,
+                             http::TokenSource& principal,
+                             const Clock& clock,
+                             platform::CallObserver observer)
+    : remote_("config service", client, clock, kTimeout, std::move(observer)),
+      tokens_(principal),
+      clock_(clock) {}
+
+bool ConfigService::breaker_open() const {
+  const MutexLock lock{m_};
+  return breaker_.open_count() > 0;
+}
 
 Result<Json> ConfigService::ask(const Context& ctx, http::Request request) {
   {

@@ -39,7 +39,10 @@ class ConfigService {
   static constexpr std::size_t kMaxAnswerBytes = std::size_t{4} << 20U;
 
   // `client`: for the service's base URL, with no token source of its own. All must outlive this.
-  ConfigService(http::HttpClient& client, http::TokenSource& principal, const Clock& clock);
+  ConfigService(http::HttpClient& client,
+                http::TokenSource& principal,
+                const Clock& clock,
+                platform::CallObserver observer = {});
 
   // What `issued_by` says of tokens that we issue; empty when we share our principal (the platform's
   // administrator token) and cannot tell ours from others'. Remembered for ten minutes.
@@ -70,6 +73,9 @@ class ConfigService {
   // Success says nothing: an id that does not exist is answered in the same way.
   [[nodiscard]] Status revoke_token(const Context& ctx, const TeamId& team, const std::string& id);
 
+  // Whether it is not asked for the time being.
+  [[nodiscard]] bool breaker_open() const TP_EXCLUDES(m_);
+
  private:
   [[nodiscard]] Result<nlohmann::json> ask(const Context& ctx, http::Request request) TP_EXCLUDES(m_);
   [[nodiscard]] Result<nlohmann::json> get(const Context& ctx, const Result<std::string>& path);
@@ -78,7 +84,7 @@ class ConfigService {
   http::TokenSource& tokens_;
   const Clock& clock_;
 
-  Mutex m_;
+  mutable Mutex m_;
   platform::Breakers breaker_ TP_GUARDED_BY(m_);
   std::optional<std::string> principal_ TP_GUARDED_BY(m_);
   SteadyTime principal_until_ TP_GUARDED_BY(m_){};

@@ -20,7 +20,7 @@ class Bulkhead {
   // `wake` is called with a key that a place is kept for from now on, on the thread of the one who left. That
   // key must be looked at: its look ends with forgo(), or the place would be kept for ever.
   Bulkhead(std::size_t places, std::function<void(const kube::ObjectKey&)> wake)
-      : free_(places), wake_(std::move(wake)) {}
+      : places_(places), free_(places), wake_(std::move(wake)) {}
 
   // A place inside, given back by its destruction.
   struct Leave {
@@ -50,6 +50,16 @@ class Bulkhead {
     if (kept) leave();
   }
 
+  struct Usage {
+    std::size_t places = 0, taken = 0, waiting = 0;  // a place that is kept for somebody is taken
+
+    friend bool operator==(const Usage&, const Usage&) = default;
+  };
+  [[nodiscard]] Usage usage() const TP_EXCLUDES(m_) {
+    const MutexLock lock{m_};
+    return {places_, places_ - free_, order_.size()};
+  }
+
  private:
   void leave() TP_EXCLUDES(m_) {
     kube::ObjectKey next;
@@ -67,7 +77,9 @@ class Bulkhead {
     wake_(next);
   }
 
-  Mutex m_;
+  const std::size_t places_;
+
+  mutable Mutex m_;
   std::size_t free_ TP_GUARDED_BY(m_);
   std::deque<kube::ObjectKey> order_ TP_GUARDED_BY(m_);
   std::unordered_set<kube::ObjectKey> waiting_ TP_GUARDED_BY(m_);  // as in order_
