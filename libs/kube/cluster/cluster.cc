@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/env.h"
+#include "http/traced_client.h"
 #include "http_cpprest/client.h"
 #include "kube/client/request_metrics.h"
 #include "kube/client/token_source.h"
@@ -83,7 +84,7 @@ Cluster::Cluster(std::unique_ptr<http::HttpClient> unary,
                  std::unique_ptr<http::HttpClient> streaming,
                  const Clock& clock,
                  ApiClient::Observer count)
-    : unary_(std::move(unary)),
+    : unary_(std::make_unique<http::TracedClient>(std::move(unary), rng_)),
       streaming_(std::move(streaming)),
       recovery_(clock),
       api_(*unary_, *streaming_, clock, [this, count = std::move(count)](const ApiClient::Call& call) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "base/result.h"
 #include "http/client.h"
 #include "kube/client/api_client.h"
@@ -40,6 +41,7 @@ class Cluster {
           const Clock& clock,
           ApiClient::Observer count);
 
+  SystemRng rng_;  // of spans
   const std::unique_ptr<http::HttpClient> unary_;
   const std::unique_ptr<http::HttpClient> streaming_;
   Recovery recovery_;

@@ -9,6 +9,7 @@
 #include <prometheus/metric_family.h>
 
 #include "base/thread_name.h"
+#include "kube/runtime/reconcile_log.h"
 
 namespace tp::kube {
 namespace {
@@ -245,17 +246,17 @@ void Controller::process(const WorkQueue::Item& item, std::size_t worker) {
 
 // The exception barrier: whatever a reconcile does, the worker lives.
 Controller::Outcome Controller::reconcile(const WorkQueue::Item& item, const std::string& id) {
-  const Context ctx{abort_.get_token(), clock_.now() + options_.timeout, id};
+  const Context ctx{abort_.get_token(), clock_.now() + options_.timeout, id, TraceId::make(rng_)};
   try {
     const Result<Next> result = reconciler_.reconcile(ctx, item.key);
     if (result) return succeeded(item, *result);
-    return failed(item, id, result.error(), clock_.now() >= ctx.deadline);
+    return failed(item, ctx, result.error());
   } catch (const std::bad_alloc&) {
     std::terminate();
   } catch (const std::exception& e) {
-    panicked(item, id, e.what());
+    panicked(item, ctx, e.what());
   } catch (...) {
-    panicked(item, id, "not a std::exception");
+    panicked(item, ctx, "not a std::exception");
   }
   return Outcome::Error;
 }
@@ -267,44 +268,34 @@ Controller::Outcome Controller::succeeded(const WorkQueue::Item& item, const Nex
   return Outcome::RequeueAfter;
 }
 
-Controller::Outcome Controller::failed(const WorkQueue::Item& item,
-                                       const std::string& id,
-                                       const Error& error,
-                                       bool timed_out) {
+Controller::Outcome Controller::failed(const WorkQueue::Item& item, const Context& ctx, const Error& error) {
   if (error.code == ErrorCode::Cancelled) {
     // Not lost, in case the controller is started again; and no tight loop, in case it was not us who
     // cancelled.
     queue_.add_after(item.key, options_.backoff.min, item.priority);
     return Outcome::Requeue;
   }
+  const log::Logger log = log_of_reconcile(logger_, ctx, item.key);
   metrics_->errors.Increment();
-  if (timed_out) metrics_->timeouts.Increment();
+  if (clock_.now() >= ctx.deadline) metrics_->timeouts.Increment();
   if (!is_retryable(error.code)) {
     metrics_->terminal_errors.Increment();
     forget(item.key);
-    logger_.error(
-        "reconcile failed; waiting for a change",
-        {{"namespace", item.key.ns}, {"name", item.key.name}, {"reconcile_id", id}, {"error", error}});
+    log.error("reconcile failed; waiting for a change", {{"error", error}});
     return Outcome::Error;
   }
   const auto pause = retry(item, error.retry_after.value_or(std::chrono::milliseconds{0}));
-  logger_.warn("reconcile failed; trying again", {{"namespace", item.key.ns},
-                                                  {"name", item.key.name},
-                                                  {"reconcile_id", id},
-                                                  {"error", error},
-                                                  {"pause_ms", pause.count()}});
+  log.warn("reconcile failed; trying again", {{"error", error}, {"pause_ms", pause.count()}});
   return Outcome::Error;
 }
 
-void Controller::panicked(const WorkQueue::Item& item, const std::string& id, std::string_view what) {
+void Controller::panicked(const WorkQueue::Item& item, const Context& ctx, std::string_view what) {
   metrics_->errors.Increment();
   metrics_->panics.Increment();
   const auto pause = retry(item, std::chrono::milliseconds{0});
-  logger_.error("reconcile threw an exception, which is a bug; trying again", {{"namespace", item.key.ns},
-                                                                               {"name", item.key.name},
-                                                                               {"reconcile_id", id},
-                                                                               {"what", what},
-                                                                               {"pause_ms", pause.count()}});
+  log_of_reconcile(logger_, ctx, item.key)
+      .error("reconcile threw an exception, which is a bug; trying again",
+             {{"what", what}, {"pause_ms", pause.count()}});
 }
 
 // Puts the key back with backoff; returns the pause.

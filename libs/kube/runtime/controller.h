@@ -42,7 +42,7 @@ struct ControllerOptions {
 //   an exception                             counted as a panic, again after the backoff
 //   std::bad_alloc                           the process ends: nothing can be promised after it
 //
-// Each reconcile has an id in its Context and in each log line about it.
+// Each reconcile has an id and a trace in its Context and in each log line about it.
 //
 // Metrics have controller-runtime's names and labels, so that existing dashboards work.
 //
@@ -83,8 +83,8 @@ class Controller {
   void process(const WorkQueue::Item& item, std::size_t worker);
   Outcome reconcile(const WorkQueue::Item& item, const std::string& id);
   Outcome succeeded(const WorkQueue::Item& item, const Next& next);
-  Outcome failed(const WorkQueue::Item& item, const std::string& id, const Error& error, bool timed_out);
-  void panicked(const WorkQueue::Item& item, const std::string& id, std::string_view what);
+  Outcome failed(const WorkQueue::Item& item, const Context& ctx, const Error& error);
+  void panicked(const WorkQueue::Item& item, const Context& ctx, std::string_view what);
   std::chrono::milliseconds retry(const WorkQueue::Item& item, std::chrono::milliseconds at_least);
   void forget(const ObjectKey& key);
   [[nodiscard]] std::string new_id();

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "http/traced_client.h"
 #include "http_cpprest/client.h"
 
 namespace tp::provisioner {
@@ -31,7 +32,7 @@ Platform Services::platform() { return {*config_, pipeline_ ? &*pipeline_ : null
 
 Result<std::unique_ptr<http::HttpClient>> Services::client(const char* flag,
                                                            const std::string& url,
-                                                           const std::vector<http::ConnectTo>& rules) const {
+                                                           const std::vector<http::ConnectTo>& rules) {
   // Many callers at once wedge the Config Service for minutes; the bulkhead lets in fewer anyway.
   constexpr std::size_t kConcurrent = 16;
   http::ClientOptions options{
@@ -42,7 +43,7 @@ Result<std::unique_ptr<http::HttpClient>> Services::client(const char* flag,
   options.log = log_.named("http");
   auto made = http::create_client(std::move(options), clock_);
   if (!made) return std::move(made).error().wrap(flag);
-  return made;
+  return std::make_unique<http::TracedClient>(*std::move(made), rng_);
 }
 
 }  // namespace tp::provisioner

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "base/result.h"
 #include "http/client.h"
 #include "http_cpprest/endpoint.h"
@@ -35,11 +36,13 @@ class Services {
   [[nodiscard]] Platform platform();
 
  private:
-  [[nodiscard]] Result<std::unique_ptr<http::HttpClient>> client(
-      const char* flag, const std::string& url, const std::vector<http::ConnectTo>& rules) const;
+  [[nodiscard]] Result<std::unique_ptr<http::HttpClient>> client(const char* flag,
+                                                                 const std::string& url,
+                                                                 const std::vector<http::ConnectTo>& rules);
 
   const Clock& clock_;
   const log::Logger& log_;
+  SystemRng rng_;  // of spans
   Bulkhead bulkhead_;
   std::unique_ptr<http::HttpClient> config_client_, pipeline_client_;
   std::optional<kube::FileTokenSource> config_token_, pipeline_token_;

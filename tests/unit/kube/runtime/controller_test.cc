@@ -287,8 +287,10 @@ TEST_CASE("Controller: an exception does not end the worker", "[controller]") {
   CHECK(f.log_text().find("oops") != std::string::npos);
 }
 
-TEST_CASE("Controller: log lines carry the reconcile's id and the object", "[controller]") {
-  Fixture f{[](const auto&, const auto&, int nth) -> Result<Next> {
+TEST_CASE("Controller: log lines carry the reconcile's ids and the object", "[controller]") {
+  std::vector<TraceId> traces;  // one key: never two at once
+  Fixture f{[&](const Context& ctx, const auto&, int nth) -> Result<Next> {
+    traces.push_back(ctx.trace);
     if (nth == 1) return Error{ErrorCode::Conflict, "changed meanwhile"};
     return Next{};
   }};
@@ -300,10 +302,14 @@ TEST_CASE("Controller: log lines carry the reconcile's id and the object", "[con
   REQUIRE(ids.size() == 2);
   CHECK(ids[0].size() == 8);
   CHECK(ids[0] != ids[1]);
+  REQUIRE(traces.size() == 2);
+  CHECK(traces[0].str().size() == 32);
+  CHECK_FALSE(traces[0] == traces[1]);
   const std::string text = f.log_text();
   CHECK(text.find(R"("reconcile_id":")" + ids[0]) != std::string::npos);
+  CHECK(text.find(R"("trace_id":")" + traces[0].str()) != std::string::npos);
   CHECK(text.find("changed meanwhile") != std::string::npos);
-  CHECK(text.find(R"("namespace":"ns")") != std::string::npos);
+  CHECK(text.find(R"("namespace":"ns","name":"a")") != std::string::npos);
 }
 
 TEST_CASE("Controller: stop lets what runs finish, and takes nothing more", "[controller]") {
