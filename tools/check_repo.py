@@ -19,7 +19,8 @@ import sys
 ROOTS = ("libs", "operator/src", "webhook-gateway/src")
 
 KUBE = ["base", "json", "http", "crypto", "kube/core"]
-OPERATOR = [*KUBE, "log", "metrics", "domain", "kube/client", "kube/runtime", "platform", "provisioner/desired"]
+OPERATOR = [*KUBE, "log", "metrics", "domain", "kube/client", "kube/runtime", "kube/events", "platform",
+            "provisioner/desired"]
 
 EVENT = ["base", "json", "crypto", "http", "platform", "gateway/event"]
 PURE = [*EVENT, "gateway/signatures", "gateway/policy"]
@@ -41,6 +42,7 @@ MAY_INCLUDE = {
     "kube/core": ["base", "json", "http", "crypto"],
     "kube/client": [*KUBE, "log", "metrics"],
     "kube/runtime": [*KUBE, "log", "metrics", "kube/client"],
+    "kube/events": [*KUBE, "log", "metrics", "kube/client"],
     "kube/leader": [*KUBE, "log", "metrics", "kube/client"],
     "kube/cluster": [*KUBE, "log", "metrics", "http_cpprest", "kube/client", "kube/runtime"],
     "domain": ["base", "json", "crypto", "kube/core"],
