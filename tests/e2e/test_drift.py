@@ -59,6 +59,7 @@ def put_back(teams, kind, name, before, figure, what):
     return live
 
 
+@pytest.mark.minor
 @each_child
 def test_a_deleted_child_is_made_again(drifting, figure, kind, name):
     before = drifting.kube.get(kind, "drift", name)
@@ -68,6 +69,7 @@ def test_a_deleted_child_is_made_again(drifting, figure, kind, name):
     eventually(lambda: drifting.ready("drift"))
 
 
+@pytest.mark.minor
 @each_child
 def test_an_edit_is_undone(drifting, figure, kind, name):
     before = drifting.kube.get(kind, "drift", name)
@@ -77,6 +79,7 @@ def test_an_edit_is_undone(drifting, figure, kind, name):
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
 
 
+@pytest.mark.minor
 @each_child
 def test_labels_that_were_stripped_come_back(drifting, figure, kind, name):
     """Without them the object has left every watch: it looks deleted, and is not."""

@@ -7,6 +7,7 @@ from support.status_oracle import kstatus
 from support.teams import LABELS, condition, dedicated, everything, is_ready, scheduled
 from support.waiting import eventually
 
+pytestmark = pytest.mark.minor
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 
 

@@ -86,6 +86,7 @@ def test_a_stranger_that_somebody_else_controls_is_left_alone_though_it_has_our_
     assert after["metadata"]["uid"] == before["metadata"]["uid"] and after["spec"] == before["spec"]
 
 
+@pytest.mark.minor
 def test_a_stranger_that_appears_between_look_and_write_is_left_alone(kube, operator, teams, figure):
     """Strangers of the names of a team's children are created together with the team, or just when the operator, which has
     looked and found nothing, has made the first child. Either may come first."""

@@ -14,6 +14,7 @@ from support.operator_process import run_operator
 from support.teams import dedicated, team
 from support.waiting import eventually
 
+pytestmark = pytest.mark.minor
 RELEASE = "policy-test"
 TEAMS_POLICY = f"{RELEASE}-team-operator-teams"
 RELEASES_POLICY = f"{RELEASE}-team-operator-releases"

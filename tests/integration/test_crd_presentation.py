@@ -7,6 +7,7 @@ from support.cluster import CRD_NAME, ROOT
 from support.kube import TEAM
 from support.teams import dedicated, scheduled, team
 
+pytestmark = pytest.mark.minor
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 
 

@@ -67,6 +67,7 @@ def judge_by_server(server, case):
     return None
 
 
+@pytest.mark.minor
 @pytest.mark.parametrize("case", CASES)
 def test_the_api_server_agrees(server, case):
     refusal = judge_by_server(server, case)

@@ -56,9 +56,9 @@ class OwnCluster(Cluster):
     """A control plane of the caller's own, which may be broken. Use it in a `with`."""
 
     def __init__(self, directory, **settings):
-        """`settings` are those of tools/controlplane/cluster, without TP_CLUSTER_, in lower case."""
+        """`settings` are those of tools/controlplane/cluster, without TP_CLUSTER_, in lower case. Its version is that of the run."""
         names = {f"TP_CLUSTER_{key.upper()}": value for key, value in settings.items()}
-        self.environment = {k: v for k, v in os.environ.items() if not k.startswith("TP_CLUSTER_")}
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith("TP_CLUSTER_") or k == "TP_CLUSTER_EMULATE"}
         self.environment |= {"TP_CLUSTER_DIR": str(directory)} | names
 
     def word(self, *words):
