@@ -274,12 +274,26 @@ def test_the_expressions_fit_the_schemas(policies, kube):
         assert eventually(checked, 60)["typeChecking"] == {}
 
 
-def test_values(cluster):
+def test_messages_name_fields_of_the_schemas(policies, kube):
+    judged = {d["metadata"]["name"]: d for d in yaml.safe_load_all(policies) if d["kind"] == "ValidatingAdmissionPolicy"}
+    for name, resource, count in ((TEAMS_POLICY, "teamprovisionings", 7), (RELEASES_POLICY, "agentreleases", 3)):
+        fields = set(re.findall(r"'((?:spec|metadata)\.[.\w]+)", str(judged[name]["spec"]).replace('"', "'")))
+        assert len(fields) == count, fields
+        for field in fields:
+            kube.kubectl("explain", f"{resource}.{field}")
+
+
+def test_values(cluster, tmp_path):
     documents = list(yaml.safe_load_all(rendered(cluster)))
     assert [d["kind"] for d in documents if d] == ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]
     assert "matchResources" not in documents[1]["spec"] and documents[0]["spec"]["failurePolicy"] == "Fail"
     off = cluster.helm("template", RELEASE, str(CHART), "--set=policy.admission=false", "--set=policy.reservedOrgIds={platform}").stdout
     assert "ValidatingAdmission" not in off and "--reserved-org-ids=platform" in off
+    file = tmp_path / "values.yaml"
+    file.write_text(yaml.safe_dump({"policy": LISTS}))
+    cluster.helm("lint", "--strict", str(CHART), "--values", str(file))
+    args = cluster.helm("template", RELEASE, str(CHART), "--show-only=templates/deployment.yaml", "--values", str(file)).stdout
+    assert all(f"- {flag}\n" in args for flag in FLAGS)
 
 
 @pytest.mark.parametrize("value", ["acme", "ghcr.io/", "https://ghcr.io", "ghcr.io/acme:1", "it's.example.com"])
