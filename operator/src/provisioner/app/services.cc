@@ -43,7 +43,7 @@ Result<std::unique_ptr<http::HttpClient>> Services::client(const char* flag,
   options.log = log_.named("http");
   auto made = http::create_client(std::move(options), clock_);
   if (!made) return std::move(made).error().wrap(flag);
-  return std::make_unique<http::TracedClient>(*std::move(made), rng_);
+  return std::unique_ptr<http::HttpClient>{std::make_unique<http::TracedClient>(*std::move(made), rng_)};
 }
 
 }  // namespace tp::provisioner
