@@ -45,6 +45,11 @@ Result<json> PipelineClient::call(const Context& ctx,
   return remote.call_as(ctx, std::move(request), token_, "its token");
 }
 
+Status PipelineClient::reach(const Context& ctx) const {
+  TP_TRY(quick_.exchange(ctx, {http::Method::Get, "/health", {}, ""}));
+  return ok();
+}
+
 Result<PipelineClient::Bootstrap> PipelineClient::bootstrap(const Context& ctx,
                                                             const std::string& team,
                                                             const std::string& key,

@@ -25,6 +25,9 @@ class PipelineClient {
                  const Clock& clock,
                  CallObserver observer = {});
 
+  // Whether it answers, whatever its answer is: nothing that can be asked without effect needs our token.
+  [[nodiscard]] Status reach(const Context& ctx) const;
+
   struct Bootstrap {
     std::string run_id;
     std::string knowledge_namespace{};  // empty: the answer names none

@@ -68,6 +68,15 @@ TEST_CASE("each call is observed once, by what came of it") {
   CHECK(f.observed == std::vector<std::string>{"ok", "unavailable", "unauthenticated", "data_loss"});
 }
 
+TEST_CASE("a pipeline that answers anything is reached, without its token") {
+  Fixture f;
+  f.answers("not found", 404);
+  CHECK(f.pipeline.reach({}));
+  CHECK(f.header("Authorization").empty());
+  f.http.add(Error{ErrorCode::Unavailable, "refused"});
+  CHECK_FALSE(f.pipeline.reach({}));
+}
+
 TEST_CASE("a trigger says whose, and answers the job's name or the run's id") {
   Fixture f;
   f.answers(R"({"job_name": "job-1", "run_id": "r1"})");

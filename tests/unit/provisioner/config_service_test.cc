@@ -328,6 +328,21 @@ TEST_CASE("config service: which tokens are ours", "[config_service]") {
   }
 }
 
+TEST_CASE("config service: who we are", "[config_service]") {
+  Fixture f;
+  f.answers(R"({"role":"admin","auth_kind":"oidc","subject":"op-1","permissions":["admin:*",7]})");
+  const auto who = f.service.identity({});
+  REQUIRE(who);
+  CHECK(who->name == "op-1");
+  CHECK(who->role == "admin");
+  CHECK_FALSE(who->is_shared);
+  CHECK(who->permissions == std::vector<std::string>{"admin:*"});
+  f.answers(R"({"auth_kind":"admin_token","permissions":null})");
+  CHECK(f.service.identity({})->is_shared);
+  f.answers("", 401);
+  CHECK(f.service.identity({}).error().code == ErrorCode::PermissionDenied);
+}
+
 TEST_CASE("config service: the principal is remembered for ten minutes, a failure is not",
           "[config_service]") {
   Fixture f;

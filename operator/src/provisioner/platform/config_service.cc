@@ -87,16 +87,24 @@ Result<Json> ConfigService::get(const Context& ctx, const Result<std::string>& p
   return ask(ctx, {http::Method::Get, *path, {}, ""});
 }
 
+Result<ConfigService::Identity> ConfigService::identity(const Context& ctx) {
+  TP_ASSIGN_OR_RETURN(const Json me, ask(ctx, {http::Method::Get, "/api/v1/auth/me", {}, ""}));
+  if (!me.is_object()) return malformed("a principal that is no object");
+  Identity who{.name = text(me, text(me, "subject").empty() ? "email" : "subject"),
+               .role = text(me, "role"),
+               .is_shared = text(me, "auth_kind") == "admin_token"};
+  for (const Json& permission : me.value("permissions", Json::array()))
+    if (permission.is_string()) who.permissions.push_back(permission.get<std::string>());
+  return who;
+}
+
 Result<std::string> ConfigService::principal(const Context& ctx) {
   {
     const MutexLock lock{m_};
     if (principal_ && clock_.now() < principal_until_) return *principal_;
   }
-  TP_ASSIGN_OR_RETURN(const Json me, ask(ctx, {http::Method::Get, "/api/v1/auth/me", {}, ""}));
-  if (!me.is_object()) return malformed("a principal that is no object");
-  // Tokens of administrators, the platform's and an org's, are all told as "admin".
-  std::string name = text(me, "subject").empty() ? text(me, "email") : text(me, "subject");
-  if (text(me, "auth_kind") == "admin_token") name.clear();
+  TP_ASSIGN_OR_RETURN(Identity who, identity(ctx));
+  std::string name = who.is_shared ? std::string{} : std::move(who.name);
   const MutexLock lock{m_};
   principal_ = name;
   principal_until_ = clock_.now() + kPrincipalFor;

@@ -44,6 +44,15 @@ class ConfigService {
                 const Clock& clock,
                 platform::CallObserver observer = {});
 
+  // Who we are there.
+  struct Identity {
+    std::string name;        // subject, else e-mail address
+    std::string role;        // "admin", "team"
+    bool is_shared = false;  // an administrator token: all who bear one are told as "admin"
+    std::vector<std::string> permissions{};
+  };
+  [[nodiscard]] Result<Identity> identity(const Context& ctx);
+
   // What `issued_by` says of tokens that we issue; empty when we share our principal (the platform's
   // administrator token) and cannot tell ours from others'. Remembered for ten minutes.
   [[nodiscard]] Result<std::string> principal(const Context& ctx) TP_EXCLUDES(m_);
