@@ -13,9 +13,10 @@
 #include <nlohmann/json.hpp>
 
 #include "base/time.h"
-#include "domain/formats.h"
+#include "domain/field_reader.h"
 #include "domain/free_config.h"
 #include "domain/quantity.h"
+#include "domain/resource_head.h"
 #include "domain/team_schema.h"
 #include "domain/team_status.h"
 #include "kube/core/text.h"
@@ -23,75 +24,12 @@
 namespace tp::domain {
 namespace {
 
-using json::Type;
 using json::View;
 
 constexpr std::size_t kDescribed = 5;
 // maxLength of the fields of the status where annotations are echoed: a longer one could never be, and the
 // status could not be written at all.
 constexpr std::size_t kMaxAnnotation = 256;
-
-bool is_at_or_under(std::string_view error, std::string_view path) {
-  return error.substr(0, path.size()) == path &&
-         (error.size() == path.size() || error[path.size()] == '.' || error[path.size()] == '[');
-}
-
-// Reads members of an object that has been checked; what has an error reads as absent. Texts are built, not
-// assigned: an assigned std::string keeps up to twice its size.
-class FieldReader {
- public:
-  FieldReader(const Schema& schema, View object, std::string path, const std::vector<FieldError>& errors)
-      : schema_(schema), object_(object), path_(std::move(path)), errors_(errors) {}
-
-  [[nodiscard]] bool exists() const noexcept { return object_.is(Type::Object); }
-
-  [[nodiscard]] std::string text(std::string_view name) const { return std::string{value(name).text()}; }
-  [[nodiscard]] std::chrono::seconds duration(std::string_view name, std::chrono::seconds fallback) const {
-    const View found = value(name);
-    return found ? format::parse_duration(found.text()).value_or(fallback) : fallback;
-  }
-  [[nodiscard]] std::optional<bool> boolean(std::string_view name) const { return value(name).boolean(); }
-  [[nodiscard]] std::int64_t number(std::string_view name, std::int64_t fallback) const {
-    return whole_number(value(name)).value_or(fallback);
-  }
-  // A part that is passed on; null when absent, and when empty where empty means absent.
-  [[nodiscard]] nlohmann::json part(std::string_view name) const {
-    const View found = value(name);
-    if (!found) return nullptr;
-    const Schema& schema = schema_of(name);
-    nlohmann::json copied = copy(schema, found);
-    if (copied.empty() && schema.type != SchemaType::Object) return nullptr;
-    return copied;
-  }
-  // The member if nothing is wrong with it, down to its leaves.
-  [[nodiscard]] View value(std::string_view name) const {
-    if (!errors_.empty()) {
-      const std::string path = path_ + "." + std::string{name};
-      if (std::any_of(errors_.begin(), errors_.end(),
-                      [&](const FieldError& error) { return is_at_or_under(error.path, path); })) {
-        return {};
-      }
-    }
-    return member(object_, name);
-  }
-  // The member as an object, whatever is wrong further down.
-  [[nodiscard]] FieldReader object(std::string_view name) const {
-    return {schema_of(name), member(object_, name), errors_.empty() ? "" : path_ + "." + std::string{name},
-            errors_};
-  }
-
- private:
-  [[nodiscard]] const Schema& schema_of(std::string_view name) const {
-    return *std::find_if(schema_.properties.begin(), schema_.properties.end(), [&](const Property& property) {
-              return property.name == name;
-            })->schema;
-  }
-
-  const Schema& schema_;
-  View object_;
-  std::string path_;
-  const std::vector<FieldError>& errors_;
-};
 
 Resources read_resources(const FieldReader& parent) {
   Resources resources = parent.part("resources");
@@ -187,20 +125,6 @@ DependencyDiscovery read_discovery(const FieldReader& fields) {
           .resources = read_resources(fields)};
 }
 
-std::vector<EnvVar> read_env(View list) {
-  std::vector<EnvVar> env;
-  env.reserve(list.size());
-  list.each([&](View item) {
-    const View reference = member(member(item, "valueFrom"), "secretKeyRef");
-    env.push_back(EnvVar{.name = std::string{item["name"].text()},
-                         .value = std::string{item["value"].text()},
-                         .secret_name = std::string{reference["name"].text()},
-                         .secret_key = std::string{reference["key"].text()},
-                         .optional = reference["optional"].boolean().value_or(false)});
-  });
-  return env;
-}
-
 std::shared_ptr<const DedicatedRuntime> read_dedicated(const FieldReader& fields) {
   if (!fields.exists()) return nullptr;
   const DedicatedRuntime defaults;
@@ -209,7 +133,7 @@ std::shared_ptr<const DedicatedRuntime> read_dedicated(const FieldReader& fields
                        .resources = read_resources(fields),
                        .image = fields.text("image"),
                        .container_port = fields.number("containerPort", defaults.container_port),
-                       .env = read_env(fields.value("env")),
+                       .env = fields.env(),
                        .node_selector = fields.part("nodeSelector"),
                        .tolerations = fields.part("tolerations"),
                        .affinity = fields.part("affinity"),
@@ -228,40 +152,13 @@ TeamSpec read_spec(const FieldReader& fields) {
   spec.team_node_id = fields.text("teamNodeId");
   if (pipeline.exists()) spec.pipeline = read_pipeline(pipeline);
   if (discovery.exists()) spec.dependency_discovery = read_discovery(discovery);
+  spec.release = fields.text("release");
   if (runtime.text("mode") == "Dedicated") spec.mode = RuntimeMode::Dedicated;
   spec.dedicated = read_dedicated(runtime.object("dedicated"));
   spec.platform = read_platform(fields);
   if (fields.object("deletionPolicy").text("children") == "Orphan") spec.children = ChildrenPolicy::Orphan;
   spec.suspend = fields.boolean("suspend").value_or(false);
   return spec;
-}
-
-Result<kube::ObjectMeta> read_manifest_meta(View object) {
-  const View metadata = object["metadata"];
-  kube::ObjectMeta meta;
-  meta.key = {std::string{metadata["namespace"].text()}, std::string{metadata["name"].text()}};
-  if (meta.key.name.empty()) return Error{ErrorCode::InvalidArgument, "metadata.name is missing"};
-  meta.uid = std::string{metadata["uid"].text()};
-  meta.resource_version = std::string{metadata["resourceVersion"].text()};
-  meta.generation = metadata["generation"].integer().value_or(0);
-  return meta;
-}
-
-// Items of a list need not repeat their kind; manifests have to state it.
-Status check_kind(View object, bool manifest) {
-  const std::string api_version = kTeamProvisionings.api_version();
-  const auto is = [&](std::string_view field, std::string_view wanted) {
-    const View value = member(object, field);
-    return value ? value.text() == wanted : !manifest;
-  };
-  if (is("apiVersion", api_version) && is("kind", kTeamProvisionings.kind)) return ok();
-  const auto shown = [&](std::string_view field) {
-    const std::string_view text = object[field].text();
-    return text.empty() ? std::string{"nothing"} : std::string{kube::cut(text, 64)};
-  };
-  return Error{ErrorCode::InvalidArgument, "must be a " + std::string{kTeamProvisionings.kind} + " of " +
-                                               api_version + "; kind is " + shown("kind") +
-                                               ", apiVersion is " + shown("apiVersion")};
 }
 
 int finalizer_index(View finalizers) {
@@ -284,9 +181,7 @@ std::string describe(const std::vector<FieldError>& errors) {
 }
 
 Result<ParsedTeam> parse_team(View object, bool manifest) {
-  if (!object.is(Type::Object)) return Error{ErrorCode::InvalidArgument, "not an object"};
-  TP_TRY(check_kind(object, manifest));
-  TP_ASSIGN_OR_RETURN(kube::ObjectMeta meta, manifest ? read_manifest_meta(object) : kube::read_meta(object));
+  TP_ASSIGN_OR_RETURN(kube::ObjectMeta meta, read_head(object, kTeamProvisionings, manifest));
 
   ParsedTeam parsed;
   parsed.errors = check(team_schema(), object, "");
@@ -306,10 +201,7 @@ Result<ParsedTeam> parse_team(View object, bool manifest) {
   team.rotate_token = annotation(kRotateToken);
   team.bootstrap = annotation(kBootstrap);
   team.provisioning_run = annotation(kProvisioningRun);
-  const Schema& spec = *std::find_if(team_schema().properties.begin(), team_schema().properties.end(),
-                                     [](const Property& property) { return property.name == "spec"; })
-                            ->schema;
-  team.spec = read_spec(FieldReader{spec, object["spec"], "spec", parsed.errors});
+  team.spec = read_spec(FieldReader{property(team_schema(), "spec"), object["spec"], "spec", parsed.errors});
   team.status = read_status(object["status"]);
   return parsed;
 }

@@ -29,6 +29,15 @@ std::string_view to_string(RunPhase phase) noexcept {
   return "Failed";
 }
 
+std::string_view to_string(ReleasePhase phase) noexcept {
+  switch (phase) {
+    case ReleasePhase::Progressing: return "Progressing";
+    case ReleasePhase::Complete: return "Complete";
+    case ReleasePhase::RolledBack: break;
+  }
+  return "RolledBack";
+}
+
 const PlatformSpec& platform_of(const TeamSpec& spec) noexcept {
   static const PlatformSpec kDefaults;
   return spec.platform ? *spec.platform : kDefaults;
@@ -37,6 +46,11 @@ const PlatformSpec& platform_of(const TeamSpec& spec) noexcept {
 const PlatformStatus& platform_of(const TeamStatus& status) noexcept {
   static const PlatformStatus kNothing;
   return status.platform ? *status.platform : kNothing;
+}
+
+const ReleaseStatus& release_of(const TeamStatus& status) noexcept {
+  static const ReleaseStatus kNone;
+  return status.release ? *status.release : kNone;
 }
 
 ResolvedSchedules schedules_of(const TeamProvisioning& team) {
@@ -53,7 +67,7 @@ ResolvedSchedules schedules_of(const TeamProvisioning& team) {
 
 bool operator==(const TeamSpec& a, const TeamSpec& b) {
   return same(a.dedicated, b.dedicated) && same_platform(a, b) && a.org_id == b.org_id &&
-         a.team_node_id == b.team_node_id && a.pipeline == b.pipeline &&
+         a.team_node_id == b.team_node_id && a.release == b.release && a.pipeline == b.pipeline &&
          a.dependency_discovery == b.dependency_discovery && a.mode == b.mode && a.children == b.children &&
          a.suspend == b.suspend;
 }
@@ -66,7 +80,7 @@ bool operator==(const TeamStatus& a, const TeamStatus& b) {
   return same_platform(a, b) && a.observed_generation == b.observed_generation &&
          a.conditions == b.conditions && a.service_url == b.service_url &&
          a.last_handled_reconcile_at == b.last_handled_reconcile_at && a.inventory == b.inventory &&
-         a.last_run == b.last_run;
+         a.last_run == b.last_run && same(a.release, b.release);
 }
 
 bool operator==(const TeamProvisioning& a, const TeamProvisioning& b) {

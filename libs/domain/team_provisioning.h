@@ -156,7 +156,7 @@ struct DedicatedRuntime {
   std::int64_t replicas = 1;
   Resources resources{};
   std::string image{};
-  std::int64_t container_port = 8080;
+  std::int64_t container_port = 0;  // 0: the release's, or the default
   std::vector<EnvVar> env{};
   nlohmann::json node_selector{};  // map, or null
   nlohmann::json tolerations{};    // list, or null
@@ -173,6 +173,7 @@ struct DedicatedRuntime {
 struct TeamSpec {
   std::string org_id{};
   std::string team_node_id{};
+  std::string release{};  // name of an AgentRelease; empty: the default one
   std::optional<Pipeline> pipeline{};
   std::optional<DependencyDiscovery> dependency_discovery{};
   RuntimeMode mode = RuntimeMode::Shared;
@@ -272,6 +273,21 @@ struct PlatformStatus {
   friend bool operator==(const PlatformStatus&, const PlatformStatus&) = default;
 };
 
+enum class ReleasePhase : std::uint8_t { Progressing, Complete, RolledBack };
+
+// Which AgentRelease the team's children are made from, and how it came to that. An empty name stands for the
+// operator's own images.
+struct ReleaseStatus {
+  std::string active{};
+  std::string previous{};  // the last one that worked before it
+  ReleasePhase phase = ReleasePhase::Complete;
+  // With RolledBack: the release that failed, and the generation of the spec with which it did.
+  std::string failed{};
+  std::int64_t failed_generation = 0;
+
+  friend bool operator==(const ReleaseStatus&, const ReleaseStatus&) = default;
+};
+
 struct TeamStatus {
   std::int64_t observed_generation = -1;
   kube::Conditions conditions{};
@@ -279,6 +295,7 @@ struct TeamStatus {
   std::string last_handled_reconcile_at{};
   std::vector<InventoryEntry> inventory{};  // sorted
   std::optional<LastRun> last_run{};
+  std::shared_ptr<const ReleaseStatus> release{};    // null: no release ever
   std::shared_ptr<const PlatformStatus> platform{};  // null: nothing to remember
 };
 
@@ -297,10 +314,12 @@ struct TeamProvisioning {
 
 [[nodiscard]] std::string_view to_string(RuntimeMode mode) noexcept;
 [[nodiscard]] std::string_view to_string(RunPhase phase) noexcept;
+[[nodiscard]] std::string_view to_string(ReleasePhase phase) noexcept;
 
 // What the team asked of the services, or all defaults.
 [[nodiscard]] const PlatformSpec& platform_of(const TeamSpec& spec) noexcept;
 [[nodiscard]] const PlatformStatus& platform_of(const TeamStatus& status) noexcept;
+[[nodiscard]] const ReleaseStatus& release_of(const TeamStatus& status) noexcept;
 
 // The schedules in force: those of the spec, or those that were read from the Config Service. None for
 // discovery when it is turned off.

@@ -636,6 +636,7 @@ constexpr std::array kSpecProperties{
     Property{"pipeline", &kPipeline},
     Property{"dependencyDiscovery", &kDiscovery},
     Property{"runtime", &kRuntime},
+    Property{"release", &kSubdomain},
     Property{"governance", &kGovernance},
     Property{"knowledgeBase", &kKnowledgeBase},
     Property{"deletionPolicy", &kDeletionPolicy},
@@ -651,8 +652,29 @@ constexpr std::array kTeamProperties{Property{"apiVersion", &kText}, Property{"k
                                      Property{"status", &kAny}};
 constexpr Schema kTeam{.type = SchemaType::Object, .properties = kTeamProperties};
 
+// --- AgentRelease ---
+
+constexpr std::array kProgressRules{Rule{"must be at least 10s and at most 6h", [](View value) {
+                                           return duration(value) >= 10s && duration(value) <= 6h;
+                                         }}};
+constexpr Schema kProgressDeadline = duration_of(kProgressRules);
+constexpr std::array kReleaseSpecProperties{Property{"agentImage", &kImage, true},
+                                            Property{"pipelineImage", &kImage},
+                                            Property{"discoveryImage", &kImage},
+                                            Property{"containerPort", &kContainerPort},
+                                            Property{"env", &kEnv},
+                                            Property{"progressDeadline", &kProgressDeadline},
+                                            Property{"autoRollback", &kBoolean}};
+constexpr Schema kReleaseSpec{.type = SchemaType::Object, .properties = kReleaseSpecProperties};
+constexpr std::array kReleaseProperties{Property{"apiVersion", &kText}, Property{"kind", &kText},
+                                        Property{"metadata", &kAny}, Property{"spec", &kReleaseSpec, true},
+                                        Property{"status", &kAny}};
+constexpr Schema kRelease{.type = SchemaType::Object, .properties = kReleaseProperties};
+
 }  // namespace
 
 const Schema& team_schema() noexcept { return kTeam; }
+
+const Schema& release_schema() noexcept { return kRelease; }
 
 }  // namespace tp::domain

@@ -9,4 +9,7 @@ namespace tp::domain {
 // the rules about changes (immutable ids), which need the old object.
 [[nodiscard]] const Schema& team_schema() noexcept;
 
+// The same of an AgentRelease, as crds/agentreleases.yaml has it.
+[[nodiscard]] const Schema& release_schema() noexcept;
+
 }  // namespace tp::domain

@@ -107,6 +107,23 @@ std::optional<LastRun> read_last_run(View run) {
                  .error = text(run["error"])};
 }
 
+ReleasePhase release_phase(View value) {
+  if (value.text() == to_string(ReleasePhase::Progressing)) return ReleasePhase::Progressing;
+  return value.text() == to_string(ReleasePhase::RolledBack) ? ReleasePhase::RolledBack
+                                                             : ReleasePhase::Complete;
+}
+
+std::shared_ptr<const ReleaseStatus> read_release(View status) {
+  const View rollout = status["releaseRollout"];
+  if (!rollout) return nullptr;
+  return std::make_shared<const ReleaseStatus>(
+      ReleaseStatus{.active = text(status["activeRelease"]),
+                    .previous = text(status["previousRelease"]),
+                    .phase = release_phase(rollout["phase"]),
+                    .failed = text(rollout["failedRelease"]),
+                    .failed_generation = rollout["failedGeneration"].integer().value_or(0)});
+}
+
 // Sets what is not empty.
 void put(Json& object, const char* name, const std::string& value) {
   if (!value.empty()) object[name] = value;
@@ -170,6 +187,15 @@ Json last_run_to_json(const LastRun& run) {
   return json;
 }
 
+void put_release(Json& status, const ReleaseStatus& release) {
+  put(status, "activeRelease", release.active);
+  put(status, "previousRelease", release.previous);
+  Json& rollout = status["releaseRollout"] = {{"phase", to_string(release.phase)}};
+  if (release.failed.empty()) return;
+  rollout["failedRelease"] = release.failed;
+  rollout["failedGeneration"] = release.failed_generation;
+}
+
 void put_platform(Json& status, const PlatformStatus& platform) {
   Json secret = Json::object();
   put(secret, "name", platform.token_secret);
@@ -209,6 +235,7 @@ TeamStatus read_status(View status) {
                   .last_handled_reconcile_at = text(status["lastHandledReconcileAt"]),
                   .inventory = list<InventoryEntry>(status["inventory"], read_entry),
                   .last_run = read_last_run(status["lastRun"]),
+                  .release = read_release(status),
                   .platform = read_platform(status)};
   std::sort(read.inventory.begin(), read.inventory.end());
   return read;
@@ -221,6 +248,7 @@ Json status_to_json(const TeamStatus& status) {
   put(json, "lastHandledReconcileAt", status.last_handled_reconcile_at);
   put(json, "inventory", array(status.inventory, entry_to_json));
   if (status.last_run) json["lastRun"] = last_run_to_json(*status.last_run);
+  if (status.release) put_release(json, *status.release);
   if (status.platform) put_platform(json, *status.platform);
   return json;
 }

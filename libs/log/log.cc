@@ -180,6 +180,8 @@ bool write_all(int fd, std::string_view text) noexcept {
 
 }  // namespace
 
+std::string_view to_string(Level level) noexcept { return kLevels.at(static_cast<std::size_t>(level)); }
+
 std::optional<Level> parse_level(std::string_view text) noexcept {
   const auto* const found = std::find(kLevels.begin(), kLevels.end(), text);
   if (found == kLevels.end()) return std::nullopt;
@@ -201,17 +203,16 @@ void Sink::write(Level level,
                  std::string_view message,
                  std::initializer_list<Field> context,
                  const std::vector<Field>& bound) noexcept {
-  const auto index = static_cast<std::size_t>(level);
   const std::string ts = to_rfc3339_micro(clock_.wall_now());
   Line line{format_};
   if (format_ == Format::Json) {
     line.pair("ts", ts);
-    line.pair("level", std::string{kLevels.at(index)});
+    line.pair("level", std::string{to_string(level)});
     line.pair("logger", std::string{logger});
     line.pair("msg", std::string{message});
   } else {
     line.raw(ts + " ");
-    line.raw(kLevelColumns.at(index));
+    line.raw(kLevelColumns.at(static_cast<std::size_t>(level)));
     line.raw(" ");
     line.message(logger);
     line.raw(" ");

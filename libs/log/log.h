@@ -21,6 +21,7 @@ namespace tp::log {
 enum class Level : std::uint8_t { Debug, Info, Warn, Error };
 enum class Format : std::uint8_t { Json, Text };
 
+[[nodiscard]] std::string_view to_string(Level level) noexcept;
 [[nodiscard]] std::optional<Level> parse_level(std::string_view text) noexcept;    // debug|info|warn|error
 [[nodiscard]] std::optional<Format> parse_format(std::string_view text) noexcept;  // json|text
 
@@ -60,10 +61,9 @@ class Sink {
   // `fd` stays the caller's, who also ignores SIGPIPE.
   Sink(const Clock& clock, int fd, Level level, Format format);
 
+  [[nodiscard]] Level level() const noexcept { return level_.load(std::memory_order_relaxed); }
   void set_level(Level level) noexcept { level_.store(level, std::memory_order_relaxed); }
-  [[nodiscard]] bool enabled(Level level) const noexcept {
-    return level >= level_.load(std::memory_order_relaxed);
-  }
+  [[nodiscard]] bool enabled(Level line) const noexcept { return line >= level(); }
   // Fields of `bound` come first; one that `context` names again is left out.
   // NOLINTNEXTLINE(bugprone-exception-escape): only a lack of memory throws, and may end the process
   void write(Level level,

@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from support.cluster import CHART, CRD, RELEASE, ROOT, SYSTEM
+from support.cluster import CHART, CRDS, RELEASE, ROOT, SYSTEM
 from support.gateway import run_gateway
 from support.operator_process import run_operator
 
@@ -19,6 +19,7 @@ ALL_ARGUMENTS = {
         "gatewayPeer": {"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": "gateway"}}},
         "configServicePeer": {"ipBlock": {"cidr": "192.0.2.1/32"}},
     },
+    "releases": {"enabled": False, "rolloutRate": 0, "maxProgressing": 7, "maxFailed": 1},
     "policy": {"reservedOrgIds": ["platform"], "reservedTeamNodeIds": ["root", "0"],
                "allowedImageRegistries": ["ghcr.io/acme", "registry.example.com:5000"]},
     "extraArgs": ["--workers=2", "--resync-interval=1h"],
@@ -45,19 +46,18 @@ def test_lint(cluster):
     cluster.helm("lint", "--strict", str(CHART))
 
 
-def test_the_crd_is_the_one_of_the_repository(cluster, tmp_path):
-    (rendered,) = of_kind(render(cluster, tmp_path), "CustomResourceDefinition")
-    original = yaml.safe_load(CRD.read_text())
-    assert rendered["spec"] == original["spec"]
-    assert rendered["metadata"]["name"] == original["metadata"]["name"]
-    assert rendered["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+def test_the_crds_are_those_of_the_repository(cluster, tmp_path):
+    rendered = {d["metadata"]["name"]: d for d in of_kind(render(cluster, tmp_path), "CustomResourceDefinition")}
+    originals = {d["metadata"]["name"]: d for d in (yaml.safe_load(file.read_text()) for file in CRDS)}
+    assert {name: d["spec"] for name, d in rendered.items()} == {name: d["spec"] for name, d in originals.items()}
+    assert all(d["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep" for d in rendered.values())
 
 
 def test_the_rights_are_those_of_the_rules_file(cluster, tmp_path):
     rules = yaml.safe_load((CHART / "files" / "operator-rules.yaml").read_text())
-    (role,) = of_kind(render(cluster, tmp_path), "ClusterRole")
+    (role,) = (r for r in of_kind(render(cluster, tmp_path), "ClusterRole") if r["metadata"]["name"] == "team-operator")
     assert role["rules"] == rules
-    documents = render(cluster, tmp_path, {"watchNamespaces": ["team-a", "team-b"]})
+    documents = render(cluster, tmp_path, {"watchNamespaces": ["team-a", "team-b"], "releases": {"enabled": False}})
     assert not of_kind(documents, "ClusterRole") and not of_kind(documents, "ClusterRoleBinding")
     assert {r["metadata"]["namespace"]: r["rules"] for r in of_kind(documents, "Role")} == {"team-a": rules, "team-b": rules}
     for binding in of_kind(documents, "RoleBinding"):
@@ -71,7 +71,7 @@ PLATFORM = {"services": {"configServiceToken": {"secret": "operator-principal"},
 def test_secrets_are_granted_only_with_a_principal(cluster, tmp_path):
     rules = [rule for name in ("operator-rules", "operator-platform-rules")
              for rule in yaml.safe_load((CHART / "files" / f"{name}.yaml").read_text())]
-    (role,) = of_kind(render(cluster, tmp_path, PLATFORM), "ClusterRole")
+    (role,) = (r for r in of_kind(render(cluster, tmp_path, PLATFORM), "ClusterRole") if r["metadata"]["name"] == "team-operator")
     assert role["rules"] == rules
     (deployment,) = of_kind(render(cluster, tmp_path, PLATFORM), "Deployment")
     volumes = {v["name"]: v["secret"]["secretName"] for v in deployment["spec"]["template"]["spec"]["volumes"]}

@@ -12,7 +12,9 @@ from support.waiting import eventually
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "team-provisioning"
 CRD = ROOT / "crds" / "teamprovisionings.yaml"
+CRDS = sorted((ROOT / "crds").glob("*.yaml"))
 CRD_NAME = "teamprovisionings.incidentfox.io"
+CRD_NAMES = (CRD_NAME, "agentreleases.incidentfox.io")
 SYSTEM = "incidentfox-system"
 RELEASE = "team-provisioning"
 OPERATOR_USER = f"system:serviceaccount:{SYSTEM}:team-operator"
@@ -45,7 +47,7 @@ class Cluster:
         self.helm("uninstall", RELEASE, "--namespace", SYSTEM)
 
     def wait_for_crd(self):
-        self.kube.kubectl("wait", "--for=condition=Established", f"crd/{CRD_NAME}", "--timeout=30s")
+        self.kube.kubectl("wait", "--for=condition=Established", *(f"crd/{name}" for name in CRD_NAMES), "--timeout=30s")
         # Established comes a moment before the API is served, and before discovery and the schemas that kubectl reads have it.
         eventually(lambda: self.kube.request("GET", self.kube.path(TEAM))[0] == 200, 30, "the API is served")
         eventually(lambda: f"apis/{TEAM_API}" in self.kube.call("GET", "openapi/v3")["paths"], 30, "the schema is published")

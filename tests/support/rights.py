@@ -4,7 +4,8 @@ import yaml
 
 from support.cluster import CHART
 
-RULES = yaml.safe_load((CHART / "files" / "operator-rules.yaml").read_text())
+RULES = [rule for file in ("operator-rules.yaml", "operator-release-rules.yaml")
+         for rule in yaml.safe_load((CHART / "files" / file).read_text())]
 # Asked only of API servers that do not stream lists, as the rules say.
 FALL_BACK = "list"
 

@@ -67,6 +67,20 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - {{ printf "--config-service-peer=%s" (toJson .) | quote }}
 {{- end }}
 {{- end }}
+{{- with .Values.releases }}
+{{- if not .enabled }}
+- --agent-releases=false
+{{- end }}
+{{- if not (kindIs "invalid" .rolloutRate) }}
+- --release-rollout-rate={{ .rolloutRate }}
+{{- end }}
+{{- with .maxProgressing }}
+- --release-max-progressing={{ . }}
+{{- end }}
+{{- with .maxFailed }}
+- --release-max-failed={{ . }}
+{{- end }}
+{{- end }}
 {{- with .Values.policy }}
 {{- with .allowedImageRegistries }}
 - --allowed-image-registries={{ join "," . }}

@@ -70,6 +70,19 @@ std::optional<std::string> take_over_patch(const json& live,
       .dump();
 }
 
+std::string last_other_writer(const json& live, std::string_view field_manager) {
+  std::string last;
+  std::string when;  // RFC 3339 in UTC, in whole seconds: sorts as text
+  for (const json& entry : live.at("metadata").value("managedFields", json::array())) {
+    std::string manager = entry.value("manager", "");
+    std::string time = entry.value("time", "");
+    if (manager == field_manager || entry.value("subresource", "") == "status" || time < when) continue;
+    last = std::move(manager);
+    when = std::move(time);
+  }
+  return last;
+}
+
 std::optional<std::string> release_patch(const json& live, std::string_view owner_uid) {
   const json& metadata = live.at("metadata");
   const json references = metadata.value("ownerReferences", json::array());

@@ -20,6 +20,10 @@ namespace tp::kube {
                                                          std::string_view field_manager,
                                                          std::string_view keep = "kube-controller-manager");
 
+// Who other than `field_manager` last wrote to the object (not to its status); empty when nobody did, or when
+// all that they wrote has been taken over since.
+[[nodiscard]] std::string last_other_writer(const nlohmann::json& live, std::string_view field_manager);
+
 // Removes the ownerReference with this uid, so that the garbage collector leaves the object when its owner
 // goes. Nothing when there is none.
 [[nodiscard]] std::optional<std::string> release_patch(const nlohmann::json& live,

@@ -105,11 +105,7 @@ class Controller::Collector final : public prometheus::Collectable {
     const Controller& c = *controller_;
     const WorkQueue::Stats stats = c.queue_.stats();
     double unfinished = 0;
-    {
-      const SteadyTime now = c.clock_.now();
-      const MutexLock running{c.m_};
-      for (const auto& since : c.running_) unfinished += since ? seconds(now - *since) : 0;
-    }
+    for (const Running& one : c.running()) unfinished += seconds(one.age);
     // Priorities as controller-runtime numbers them.
     prometheus::MetricFamily depth =
         family("workqueue_depth", "Keys that wait.", prometheus::MetricType::Gauge);
@@ -205,13 +201,19 @@ void Controller::stop(std::chrono::milliseconds grace) {
 }
 
 std::chrono::nanoseconds Controller::longest_running() const {
+  std::chrono::nanoseconds longest{0};
+  for (const Running& one : running()) longest = std::max(longest, one.age);
+  return longest;
+}
+
+std::vector<Controller::Running> Controller::running() const {
   const SteadyTime now = clock_.now();
   const MutexLock lock{m_};
-  std::chrono::nanoseconds longest{0};
-  for (const auto& since : running_) {
-    if (since) longest = std::max(longest, std::chrono::nanoseconds{now - *since});
+  std::vector<Running> result;
+  for (const auto& run : running_) {
+    if (run) result.push_back({run->key, run->id, now - run->since});
   }
-  return longest;
+  return result;
 }
 
 void Controller::work(const std::stop_token& stop, std::size_t worker) {
@@ -225,14 +227,15 @@ void Controller::work(const std::stop_token& stop, std::size_t worker) {
 
 void Controller::process(const WorkQueue::Item& item, std::size_t worker) {
   const SteadyTime begun = clock_.now();
+  const std::string id = new_id();
   {
     const MutexLock lock{m_};
-    running_.at(worker) = begun;
+    running_.at(worker) = Run{item.key, id, begun};
   }
   metrics_->active_workers.Increment();
   metrics_->queue_duration.Observe(seconds(item.waited));
 
-  const Outcome outcome = reconcile(item, new_id());
+  const Outcome outcome = reconcile(item, id);
 
   const double took = seconds(clock_.now() - begun);
   metrics_->time.Observe(took);

@@ -74,8 +74,21 @@ class Controller {
   // more than the timeout means that a worker is stuck.
   [[nodiscard]] std::chrono::nanoseconds longest_running() const;
 
+  struct Running {
+    ObjectKey key;
+    std::string reconcile_id;
+    std::chrono::nanoseconds age{0};
+  };
+  // What runs now, in no particular order.
+  [[nodiscard]] std::vector<Running> running() const;
+
  private:
   enum class Outcome : std::uint8_t { Success, Error, Requeue, RequeueAfter };
+  struct Run {
+    ObjectKey key;
+    std::string id;
+    SteadyTime since;
+  };
   struct Metrics;
   class Collector;
 
@@ -105,7 +118,7 @@ class Controller {
   mutable Mutex m_;
   CondVar ended_;
   std::unordered_map<ObjectKey, unsigned> failures_ TP_GUARDED_BY(m_);  // in a row; only keys that have any
-  std::vector<std::optional<SteadyTime>> running_ TP_GUARDED_BY(m_);    // since when, by worker
+  std::vector<std::optional<Run>> running_ TP_GUARDED_BY(m_);           // by worker
   std::size_t alive_ TP_GUARDED_BY(m_) = 0;                             // workers that have not ended
 
   std::vector<std::jthread> workers_;  // last: they use everything above

@@ -1,5 +1,6 @@
 #include "kube/runtime/reflector.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -91,6 +92,11 @@ void Reflector::stop() {
 
 SteadyTime Reflector::last_progress() const noexcept {
   return SteadyTime{SteadyTime::duration{last_progress_.load(std::memory_order_relaxed)}};
+}
+
+SteadyTime Reflector::last_active() const noexcept {
+  const SteadyTime failed{SteadyTime::duration{last_failure_.load(std::memory_order_relaxed)}};
+  return std::max(last_progress(), failed);
 }
 
 void Reflector::run(const std::stop_token& stop) {
@@ -227,6 +233,7 @@ Reflector::Action Reflector::fail(const Error& error) {
   Action next = fsm_.failed(error, clock_.now());
   if (error.code == ErrorCode::Cancelled) return next;
   failures_.Increment();
+  last_failure_.store(clock_.now().time_since_epoch().count(), std::memory_order_relaxed);
   if (error.code == ErrorCode::NotFound) {
     if (!std::exchange(known_missing_, true)) {
       missing_.Set(1);

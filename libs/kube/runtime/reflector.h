@@ -68,9 +68,11 @@ class Reflector {
   void stop();
 
   [[nodiscard]] State state() const noexcept { return state_.load(std::memory_order_relaxed); }
-  // When anything last came; start()'s time before that. A reflector that makes no progress for three times
-  // the longest stream (12 min) is stuck: bookmarks come each minute.
+  // When anything last came; start()'s time before that.
   [[nodiscard]] SteadyTime last_progress() const noexcept;
+  // The same, or when an attempt last failed, whichever is later. Bookmarks come each minute and every attempt
+  // has a deadline, so one that shows neither for three times the longest stream (12 min) is stuck.
+  [[nodiscard]] SteadyTime last_active() const noexcept;
 
  private:
   using Action = ReflectorFsm::Action;
@@ -117,6 +119,7 @@ class Reflector {
   // Shared.
   std::atomic<State> state_{State::Stopped};
   std::atomic<SteadyTime::rep> last_progress_{0};
+  std::atomic<SteadyTime::rep> last_failure_{SteadyTime::min().time_since_epoch().count()};
 
   std::jthread thread_;  // last: it uses everything above
 };

@@ -23,8 +23,8 @@
 namespace tp::domain {
 namespace {
 
-nlohmann::json crd_schema() {
-  const auto crd = load_manifests(TP_SOURCE_DIR "/crds/teamprovisionings.yaml");
+nlohmann::json crd_schema(const std::string& plural) {
+  const auto crd = load_manifests(TP_SOURCE_DIR "/crds/" + plural + ".yaml");
   REQUIRE(crd);
   return crd->at(0).value["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
 }
@@ -148,8 +148,10 @@ class Comparison {
 
 TEST_CASE("the schema in C++ has every keyword of the CRD", "[schema]") {
   Comparison comparison;
-  comparison.compare(team_schema(), crd_schema(), "");
+  comparison.compare(team_schema(), crd_schema("teamprovisionings"), "");
   CHECK(comparison.patterns.size() == 13);
+  comparison.compare(release_schema(), crd_schema("agentreleases"), "");
+  CHECK(comparison.patterns.size() == 13);  // it has no pattern of its own
 }
 
 std::vector<std::string> joined(std::initializer_list<std::vector<std::string>> columns) {
@@ -228,7 +230,7 @@ std::vector<std::string> corpus() {
 
 TEST_CASE("matchers and the CRD's expressions agree", "[schema]") {
   Comparison comparison;
-  comparison.compare(team_schema(), crd_schema(), "");
+  comparison.compare(team_schema(), crd_schema("teamprovisionings"), "");
   const std::vector<std::string> texts = corpus();
   for (const Pattern* pattern : comparison.patterns) {
     CAPTURE(pattern->expression);

@@ -99,7 +99,7 @@ TEST_CASE("desired: the Service leads to the agent's real port", "[desired]") {
   check_equal(object_of(team, Slot::AgentService).at("spec"), R"({"type": "ClusterIP",
     "selector": {"app.kubernetes.io/name": "incidentfox-agent", "incidentfox.io/org-id": "acme", "incidentfox.io/team-node-id": "checkout"},
     "ports": [{"name": "http", "port": 9000, "targetPort": 9000, "protocol": "TCP"}]})");
-  CHECK(agent_url(team, "svc") == "http://svc.incidentfox.svc.cluster.local:9000");
+  CHECK(agent_url(team, "svc", agent_port(team, BuildContext{})) == "http://svc.incidentfox.svc.cluster.local:9000");
 }
 
 TEST_CASE("desired: an isolated runtime talks to the gateway, DNS, the Config Service and the internet",

@@ -60,6 +60,7 @@ struct World::Life {
         reconciler(api,
                    caches,
                    in.platform ? &services : nullptr,
+                   breaker,
                    {.build = build},
                    in.clock,
                    in.rng_,
@@ -139,6 +140,9 @@ struct World::Life {
   platform::PipelineClient pipeline;
   provisioner::Bulkhead bulkhead;
   const provisioner::Platform services;
+  metrics::Registry registry;
+  kube::CircuitBreaker breaker{
+      "teams", provisioner::TeamReconciler::written_kinds(), {}, world.clock, registry};
   provisioner::TeamReconciler reconciler;
   const Backoff backoff{};
   std::map<kube::ObjectKey, SteadyTime> queue;

@@ -1,5 +1,6 @@
 #include "provisioner/app/app.h"
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -15,70 +16,89 @@
 #include "kube/runtime/reflector.h"
 #include "kube/runtime/work_queue.h"
 #include "metrics/metrics.h"
+#include "provisioner/app/debug.h"
 #include "provisioner/app/initial_sync.h"
+#include "provisioner/app/inspector.h"
 #include "provisioner/app/probes.h"
+#include "provisioner/app/release_controller.h"
 #include "provisioner/app/services.h"
+#include "provisioner/app/team_metrics.h"
+#include "provisioner/app/team_times.h"
 #include "provisioner/app/triggers.h"
+#include "provisioner/app/watcher.h"
 #include "provisioner/reconcile/caches.h"
 #include "provisioner/reconcile/reconciler.h"
 
 namespace tp::provisioner {
 namespace {
 
+constexpr const char* kController = "teamprovisioning";
+
 // Everything that runs, in the order of its start; destruction is the opposite.
 class App {
  public:
   App(const RunOptions& options, log::Sink& sink)
       : options_(options),
+        sink_(sink),
         log_(sink, "team-operator"),
         caches_(options_.watch_namespaces, options_.build),
         queue_(clock_),
+        breaker_(kController, TeamReconciler::written_kinds(), options_.breaker, clock_, registry_),
         services_(clock_, log_, queue_, options_.platform_workers),
         triggers_(caches_, queue_, sync_, options_.build.platform) {}
 
   Status start(const kube::ClientConfig& config) {
-    TP_ASSIGN_OR_RETURN(
-        cluster_, kube::Cluster::connect(config, "team-operator/" TP_VERSION, clock_, log_, registry_));
+    TP_ASSIGN_OR_RETURN(cluster_,
+                        kube::Cluster::connect(config, "team-operator/" TP_VERSION, clock_, log_, registry_));
     log_.info("operator starts", {{"version", TP_VERSION}, {"server", config.server}});
     if (options_.build.platform) {
-      TP_TRY(services_.connect(options_));
+      TP_TRY(services_.connect(options_, registry_));
       platform_.emplace(services_.platform());
     }
-    triggers_.subscribe();
+    // Before those who wake the workers.
+    caches_.subscribe_teams(
+        [this](const TeamPointer& before, const TeamPointer& after) { times_.changed(before, after); });
+    releases_ = std::make_unique<ReleaseController>(cluster_->api(), caches_, clock_, rng_,
+                                                    log_.named("releases"), registry_);
+    triggers_.subscribe([this] { releases_->recount(); });
     make_reflectors();
-    TP_ASSIGN_OR_RETURN(probes_, Probes::serve(
-                                     options_, registry_, [this] { return not_ready(); }, log_));
+    make_controller();
+    TP_TRY(serve());
     for (Watcher& watcher : watchers_) watcher.reflector->start();
     return ok();
   }
 
-  void work(const std::stop_token& stop) {
-    if (!sync_.wait(stop)) return;
-    reconciler_ =
-        std::make_unique<TeamReconciler>(cluster_->api(), caches_, platform_ ? &*platform_ : nullptr,
-                                         TeamReconciler::Settings{.build = options_.build,
-                                                                  .resync_interval = options_.resync_interval,
-                                                                  .drift_interval = options_.drift_interval,
-                                                                  .give_up_after = options_.deletion_give_up},
-                                         clock_, rng_, log_.named("reconcile"));
+  void make_controller() {
+    reconciler_ = std::make_unique<TeamReconciler>(
+        cluster_->api(), caches_, platform_ ? &*platform_ : nullptr, breaker_,
+        TeamReconciler::Settings{.build = options_.build,
+                                 .resync_interval = options_.resync_interval,
+                                 .drift_interval = options_.drift_interval,
+                                 .give_up_after = options_.deletion_give_up,
+                                 .on_status = [this](const Team& team, const domain::TeamStatus& status) {
+                                   times_.reported(team, status);
+                                 },
+                                 .releases = options_.releases,
+                                 .on_release_change = [this] { releases_->recount(); }},
+        clock_, rng_, log_.named("reconcile"));
     // Those who wait for the services leave as many as --workers to the others.
     const unsigned workers = options_.workers + (platform_ ? options_.platform_workers : 0);
-    controller_ = std::make_unique<kube::Controller>("teamprovisioning", queue_, *reconciler_,
+    controller_ = std::make_unique<kube::Controller>(kController, queue_, *reconciler_,
                                                      kube::ControllerOptions{.workers = workers}, clock_,
                                                      rng_, log_.named("controller"), registry_);
+  }
+
+  void work(const std::stop_token& stop) {
+    if (!sync_.wait(stop)) return;
     controller_->start();
-    log_.info("caches are synced; reconciling", {{"teams", caches_.team_count()}, {"workers", workers}});
+    releases_->start();
+    log_.info("caches are synced; reconciling", {{"teams", caches_.team_count()}});
     wait_for(stop);
+    releases_->stop(std::chrono::milliseconds{0});
     controller_->stop();
   }
 
  private:
-  struct Watcher {
-    std::string name;
-    std::function<bool()> synced;
-    std::unique_ptr<kube::Reflector> reflector;
-  };
-
   void make_reflectors() {
     auto watches = caches_.watches([this] { sync_.one_complete(); });
     sync_.expect(watches.size());
@@ -86,21 +106,32 @@ class App {
       std::string name = std::string{watch.selection.type.plural};
       if (!watch.selection.field_selector.empty()) name += " " + watch.selection.field_selector;
       if (!watch.selection.ns.empty()) name += " in " + watch.selection.ns;
-      watchers_.push_back({std::move(name), std::move(watch.synced),
+      watchers_.push_back({std::move(name), std::move(watch.synced), std::move(watch.size),
                            std::make_unique<kube::Reflector>(cluster_->api(), watch.selection,
                                                              watch.collection, cluster_->recovery(), clock_,
                                                              rng_, log_.named("watch"), registry_)});
     }
   }
 
-  [[nodiscard]] std::string not_ready() const {
-    std::string missing;
-    for (const Watcher& watcher : watchers_) {
-      if (watcher.synced()) continue;
-      missing +=
-          "not synced: " + watcher.name + " (" + std::string{to_string(watcher.reflector->state())} + ")\n";
-    }
-    return missing;
+  // For Prometheus, the kubelet, and people.
+  Status serve() {
+    team_metrics_ = metrics::collector([this] {
+      return team_families(
+          caches_.all_teams(), [this](const kube::ObjectKey& key) { return reconciler_->compared_ago(key); },
+          options_.team_metrics);
+    });
+    registry_.collect(team_metrics_);
+    inspector_.emplace(Inspector::Parts{.clock = clock_,
+                                        .watchers = watchers_,
+                                        .queue = queue_,
+                                        .controller = *controller_,
+                                        .services = [this] { return services_.state(); }});
+    TP_ASSIGN_OR_RETURN(probes_, Probes::serve(options_, registry_, *inspector_, log_));
+    if (options_.debug_bind_address.empty()) return ok();
+    TP_ASSIGN_OR_RETURN(debug_, serve_debug(
+                                    options_.debug_bind_address, [this] { return inspector_->state(); }, sink_,
+                                    log_.named("debug")));
+    return ok();
   }
 
   static void wait_for(const std::stop_token& stop) {
@@ -112,6 +143,7 @@ class App {
 
   // Constant.
   const RunOptions options_;
+  log::Sink& sink_;
   const log::Logger log_;
 
   // Own synchronisation.
@@ -121,16 +153,22 @@ class App {
   std::unique_ptr<kube::Cluster> cluster_;
   Caches caches_;
   kube::WorkQueue queue_;
+  kube::CircuitBreaker breaker_;
   Services services_;
   InitialSync sync_;
   Triggers triggers_;
   std::optional<Platform> platform_;
+  TeamTimes times_{registry_, clock_, [this] { return sync_.complete(); }, [] { return true; }};
   std::unique_ptr<TeamReconciler> reconciler_;
 
   // Threads: stopped in the order opposite to this one.
+  std::unique_ptr<ReleaseController> releases_;
   std::vector<Watcher> watchers_;
-  std::optional<Probes> probes_;
   std::unique_ptr<kube::Controller> controller_;
+  std::shared_ptr<prometheus::Collectable> team_metrics_;
+  std::optional<Inspector> inspector_;
+  std::optional<Probes> probes_;
+  std::unique_ptr<http::Server> debug_;
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "http/address.h"
 #include "json/parse.h"
 #include "options/log_options.h"
 
@@ -25,6 +26,20 @@ options::Value network_policy_peer(nlohmann::json& target) {
         return ok();
       },
       "JSON"};
+}
+
+// What is served there is for those who are on the machine, or in the pod.
+options::Value loopback_address(std::string& target) {
+  return {[&target](std::string_view text) -> Status {
+            TP_ASSIGN_OR_RETURN(const http::Address address, http::parse_address(text));
+            if (!address.host.starts_with("127.") && address.host != "::1") {
+              return Error{ErrorCode::InvalidArgument,
+                           "\"" + std::string{text} + "\" is no loopback address, such as 127.0.0.1:6060"};
+            }
+            target = text;
+            return ok();
+          },
+          "ADDRESS"};
 }
 
 options::Value seconds(std::chrono::seconds& target, std::chrono::seconds min, std::chrono::seconds max) {
@@ -195,6 +210,26 @@ void add_run(options::Table& table, RunOptions& o) {
             .help = "Connect somewhere else for a host, as curl's option does; .suffix:PORT stands for all "
                     "hosts below it. For development outside of the cluster.",
             .value = options::list(o.connect_to)});
+  table.section("Releases")
+      .add({.flag = "agent-releases",
+            .default_value = "true",
+            .help = "Whether teams follow AgentReleases, which are resources of the whole cluster. Without: the images "
+                    "above, for all.",
+            .value = options::boolean(o.build.releases)})
+      .add({.flag = "release-rollout-rate",
+            .default_value = "60",
+            .help = "Teams a minute that follow when the default AgentRelease is another; 0 for no bound. "
+                    "Teams that "
+                    "name their release move at once.",
+            .value = options::integer(o.releases.teams_per_minute, 0, 100'000)})
+      .add({.flag = "release-max-progressing",
+            .default_value = "25",
+            .help = "Teams that may be on their way to one default release at the same time.",
+            .value = options::integer(o.releases.max_progressing, 1, 100'000)})
+      .add({.flag = "release-max-failed",
+            .default_value = "3",
+            .help = "Once so many teams had to be put back from a default release, no other follows it.",
+            .value = options::integer(o.releases.max_failed, 1, 100'000)});
   table.section("Serving")
       .add({.flag = "metrics-bind-address",
             .default_value = ":8080",
@@ -202,8 +237,16 @@ void add_run(options::Table& table, RunOptions& o) {
             .value = options::address(o.metrics_bind_address)})
       .add({.flag = "health-probe-bind-address",
             .default_value = ":8081",
-            .help = "Where /healthz and /readyz are served; may be the same address.",
-            .value = options::address(o.health_probe_bind_address)});
+            .help = "Where /healthz, /livez and /readyz are served; may be the same address.",
+            .value = options::address(o.health_probe_bind_address)})
+      .add({.flag = "debug-bind-address",
+            .help = "Where /debug/state and /debug/loglevel are served, on a loopback address such as "
+                    "127.0.0.1:6060. Without it: nowhere.",
+            .value = loopback_address(o.debug_bind_address)})
+      .add({.flag = "team-metrics",
+            .default_value = "true",
+            .help = "Metrics of each team on /metrics. false for fleets that are too large for that.",
+            .value = options::boolean(o.team_metrics)});
   table.section("Logging");
   options::add_log(table, o.log_level, o.log_format);
   add_build(table, o.build);

@@ -9,6 +9,7 @@
 #include "log/log.h"
 #include "options/options.h"
 #include "provisioner/desired/build_context.h"
+#include "provisioner/reconcile/release_pacer.h"
 
 namespace tp::provisioner {
 
@@ -26,9 +27,12 @@ struct RunOptions {
   std::chrono::milliseconds drift_interval{std::chrono::minutes{10}};
   std::chrono::milliseconds deletion_give_up{std::chrono::minutes{15}};
   unsigned platform_workers = 4;
+  ReleasePacer::Settings releases{};
   std::vector<std::string> connect_to;
   std::string metrics_bind_address;
   std::string health_probe_bind_address;
+  std::string debug_bind_address;  // empty: none
+  bool team_metrics = true;
   log::Level log_level = log::Level::Info;
   log::Format log_format = log::Format::Json;
   BuildContext build;

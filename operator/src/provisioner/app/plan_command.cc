@@ -1,6 +1,8 @@
 #include "provisioner/app/plan_command.h"
 
+#include <map>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -12,6 +14,7 @@
 #include "json/parse.h"
 #include "provisioner/desired/policy.h"
 #include "provisioner/reconcile/plan.h"
+#include "provisioner/reconcile/release_rules.h"
 
 namespace tp::provisioner {
 namespace {
@@ -30,6 +33,43 @@ struct Objects {
   void operator()(const CreateServiceAccount& action) { all.push_back(action.object); }
   void operator()(const ApplyChild& action) { all.push_back(action.object); }
 };
+
+using ReleasesByName = std::map<std::string, ReleasePointer>;
+
+bool is_release(const domain::Manifest& manifest) {
+  return manifest.value.is_object() && manifest.value.value("kind", "") == domain::kAgentReleases.kind;
+}
+
+Result<ReleasesByName> read_releases(const std::vector<domain::Manifest>& manifests) {
+  ReleasesByName releases;
+  for (const domain::Manifest& manifest : manifests) {
+    if (!is_release(manifest)) continue;
+    json::Document document;
+    TP_TRY(document.parse(json::dump(manifest.value)));
+    auto release = domain::parse_release(document.root(), true);
+    if (!release) return std::move(release).error().wrap("line " + std::to_string(manifest.line));
+    if (!release->errors.empty()) {
+      return Error{ErrorCode::InvalidArgument,
+                   release->meta.key.name + ": " + domain::describe(release->errors)};
+    }
+    releases[release->meta.key.name] = std::make_shared<const domain::AgentRelease>(*std::move(release));
+  }
+  return releases;
+}
+
+Observed observe(Team team, const ReleasesByName& releases) {
+  const auto find = [&](const std::string& name) {
+    const auto found = releases.find(name);
+    return found == releases.end() ? nullptr : found->second;
+  };
+  ReleasePointer marked;
+  for (const auto& [name, release] : releases) {
+    if (release->marked_default && (!marked || newer(*release, *marked))) marked = release;
+  }
+  Observed observed{std::make_shared<const Team>(std::move(team))};
+  observed.releases = releases_for(*observed.team, find, marked);
+  return observed;
+}
 
 Result<domain::ParsedTeam> read_team(const domain::Manifest& manifest, const std::string& default_namespace) {
   json::Document document;
@@ -57,9 +97,12 @@ std::string render(const domain::TeamProvisioning& team, const Plan& plan) {
 
 Result<std::string> plan_file(const PlanOptions& options) {
   TP_ASSIGN_OR_RETURN(const std::vector<domain::Manifest> manifests, domain::load_manifests(options.file));
+  auto releases = read_releases(manifests);
+  if (!releases) return std::move(releases).error().wrap(options.file);
   std::string text;
   std::string problems;
   for (const domain::Manifest& manifest : manifests) {
+    if (is_release(manifest)) continue;
     auto parsed = read_team(manifest, options.ns);
     if (!parsed)
       return std::move(parsed).error().wrap(options.file + ": line " + std::to_string(manifest.line));
@@ -71,7 +114,7 @@ Result<std::string> plan_file(const PlanOptions& options) {
                   error.path + ": " + error.message;
     }
     if (!errors.empty()) continue;
-    const Observed observed{std::make_shared<const Team>(Team{std::move(parsed->team), {}})};
+    const Observed observed = observe(Team{std::move(parsed->team), {}}, *releases);
     text += (text.empty() ? "" : "---\n") + render(*observed.team, make_plan(observed, options.build));
   }
   if (!problems.empty()) return Error{ErrorCode::InvalidArgument, std::move(problems)};

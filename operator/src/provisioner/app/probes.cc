@@ -1,6 +1,7 @@
 #include "provisioner/app/probes.h"
 
 #include <iterator>
+#include <string>
 #include <utility>
 
 namespace tp::provisioner {
@@ -10,11 +11,16 @@ http::Response text(int status, std::string body) {
   return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::move(body)};
 }
 
+// Tells what is wrong; nothing is right.
+http::Response verdict(std::string wrong) {
+  return wrong.empty() ? text(200, "ok\n") : text(503, std::move(wrong));
+}
+
 }  // namespace
 
 Result<Probes> Probes::serve(const RunOptions& options,
                              metrics::Registry& registry,
-                             NotReady not_ready,
+                             const Inspector& inspector,
                              const log::Logger& log) {
   http::Routes metrics{
       {http::Method::Get, "/metrics", [&registry](const http::ServerRequest& /*request*/) {
@@ -23,10 +29,12 @@ Result<Probes> Probes::serve(const RunOptions& options,
        }}};
   http::Routes health{{http::Method::Get, "/healthz",
                        [](const http::ServerRequest& /*request*/) { return text(200, "ok\n"); }},
-                      {http::Method::Get, "/readyz",
-                       [not_ready = std::move(not_ready)](const http::ServerRequest& /*request*/) {
-                         std::string missing = not_ready();
-                         return missing.empty() ? text(200, "ok\n") : text(503, std::move(missing));
+                      {http::Method::Get, "/livez",
+                       [&inspector](const http::ServerRequest& /*request*/) {
+                         return verdict(inspector.stuck());
+                       }},
+                      {http::Method::Get, "/readyz", [&inspector](const http::ServerRequest& /*request*/) {
+                         return verdict(inspector.not_ready());
                        }}};
   Probes probes;
   if (options.metrics_bind_address == options.health_probe_bind_address) {

@@ -2,15 +2,18 @@
 
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
 #include "http/traced_client.h"
 #include "http_cpprest/client.h"
+#include "provisioner/app/service_metrics.h"
 
 namespace tp::provisioner {
 
 Services::Services(const Clock& clock, const log::Logger& log, kube::WorkQueue& queue, std::size_t places)
     : clock_(clock), log_(log), bulkhead_(places, [&queue](const kube::ObjectKey& key) { queue.add(key); }) {}
 
-Status Services::connect(const RunOptions& options) {
+Status Services::connect(const RunOptions& options, metrics::Registry& registry) {
   std::vector<http::ConnectTo> rules;
   for (const std::string& rule : options.connect_to) {
     auto parsed = http::parse_connect_to(rule);
@@ -20,15 +23,26 @@ Status Services::connect(const RunOptions& options) {
   TP_ASSIGN_OR_RETURN(config_client_,
                       client("--config-service-url", options.build.config_service_url, rules));
   config_token_.emplace(options.config_service_token_file, clock_, log_.named("token"));
-  config_.emplace(*config_client_, *config_token_, clock_);
+  config_.emplace(*config_client_, *config_token_, clock_, count_calls(registry, kConfigService));
+  collector_ = metrics::collector([this] { return service_families(*config_, bulkhead_); });
+  registry.collect(collector_);
   if (!options.build.bootstrap) return ok();
   TP_ASSIGN_OR_RETURN(pipeline_client_, client("--ai-pipeline-url", options.ai_pipeline_url, rules));
   pipeline_token_.emplace(options.ai_pipeline_token_file, clock_, log_.named("token"));
-  pipeline_.emplace(*pipeline_client_, *pipeline_token_, clock_);
+  pipeline_.emplace(*pipeline_client_, *pipeline_token_, clock_, count_calls(registry, kAiPipeline));
   return ok();
 }
 
 Platform Services::platform() { return {*config_, pipeline_ ? &*pipeline_ : nullptr, bulkhead_}; }
+
+nlohmann::json Services::state() const {
+  if (!config_) return nullptr;
+  const Bulkhead::Usage usage = bulkhead_.usage();
+  return {{"config_service", {{"breaker_open", config_->breaker_open()}}},
+          {"places", usage.places},
+          {"places_taken", usage.taken},
+          {"waiting_teams", usage.waiting}};
+}
 
 Result<std::unique_ptr<http::HttpClient>> Services::client(const char* flag,
                                                            const std::string& url,

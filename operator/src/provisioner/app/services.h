@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/result.h"
@@ -14,6 +16,7 @@
 #include "kube/client/token_source.h"
 #include "kube/runtime/work_queue.h"
 #include "log/log.h"
+#include "metrics/metrics.h"
 #include "platform/pipeline.h"
 #include "provisioner/app/options.h"
 #include "provisioner/platform/config_service.h"
@@ -29,11 +32,14 @@ class Services {
   // is one.
   Services(const Clock& clock, const log::Logger& log, kube::WorkQueue& queue, std::size_t places);
 
-  // The error names the flag.
-  Status connect(const RunOptions& options);
+  // The error names the flag. Calls are counted in `registry` (service_metrics.h), which must be asked no more
+  // once this is gone.
+  Status connect(const RunOptions& options, metrics::Registry& registry);
 
   // Once connected.
   [[nodiscard]] Platform platform();
+  // How they stand, for people; null before connect().
+  [[nodiscard]] nlohmann::json state() const;
 
  private:
   [[nodiscard]] Result<std::unique_ptr<http::HttpClient>> client(const char* flag,
@@ -48,6 +54,7 @@ class Services {
   std::optional<kube::FileTokenSource> config_token_, pipeline_token_;
   std::optional<ConfigService> config_;
   std::optional<platform::PipelineClient> pipeline_;
+  std::shared_ptr<prometheus::Collectable> collector_;
 };
 
 }  // namespace tp::provisioner

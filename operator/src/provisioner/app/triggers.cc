@@ -1,17 +1,20 @@
 #include "provisioner/app/triggers.h"
 
+#include <string>
+#include <utility>
+
 namespace tp::provisioner {
 
-void Triggers::subscribe() {
+void Triggers::subscribe(std::function<void()> recount) {
+  recount_ = std::move(recount);
   caches_.subscribe(
       [this](const TeamPointer& before, const TeamPointer& after) { team_changed(before, after); },
       [this](const ChildPointer& before, const ChildPointer& after) { child_changed(before, after); },
       [this](const AccountPointer& before, const AccountPointer& after) {
         if (!after) account_gone(*before);
       },
-      [this](const HeldTokenPointer& before, const HeldTokenPointer& after) {
-        token_changed(before, after);
-      });
+      [this](const HeldTokenPointer& before, const HeldTokenPointer& after) { token_changed(before, after); },
+      [this](const ReleasePointer& before, const ReleasePointer& after) { release_changed(before, after); });
 }
 
 void Triggers::team_changed(const TeamPointer& before, const TeamPointer& after) {
@@ -20,6 +23,10 @@ void Triggers::team_changed(const TeamPointer& before, const TeamPointer& after)
   if (routing_) routing_changed(before, after);
   // Who is the owner of an org and team may have changed hands.
   const bool came_or_went = !before || !after || before->meta.uid != after->meta.uid;
+  if (came_or_went || before->spec.release != after->spec.release ||
+      domain::release_of(before->status) != domain::release_of(after->status)) {
+    recount_();
+  }
   if (!came_or_went) return;
   for (const TeamPointer& other : caches_.namesakes(team)) {
     if (other->meta.key != team.meta.key) enqueue(*other);
@@ -42,6 +49,22 @@ void Triggers::child_changed(const ChildPointer& before, const ChildPointer& aft
   for (const ChildPointer& child : {before, after}) {
     if (!child) continue;
     for (const TeamPointer& team : caches_.owners_of(*child)) enqueue(*team);
+  }
+}
+
+// Those who name it, run it or ran it before; and those who follow the default, if that may be another now.
+void Triggers::release_changed(const ReleasePointer& before, const ReleasePointer& after) {
+  const bool came_or_went = !before || !after || before->meta.uid != after->meta.uid;
+  const bool mark_moved = came_or_went || before->marked_default != after->marked_default ||
+                          before->meta.deleting != after->meta.deleting;
+  if (!mark_moved) return;
+  recount_();
+  const std::string& name = (after ? after : before)->meta.key.name;
+  for (const TeamPointer& team : caches_.all_teams()) {
+    const domain::ReleaseStatus& status = domain::release_of(team->status);
+    const bool concerned = team->spec.release.empty() || team->spec.release == name ||
+                           status.active == name || status.previous == name;
+    if (concerned) queue_.add(team->meta.key, kube::Priority::Low);
   }
 }
 

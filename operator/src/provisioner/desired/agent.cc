@@ -1,7 +1,9 @@
 #include "provisioner/desired/agent.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -47,7 +49,13 @@ Json environment(const TeamProvisioning& team, const BuildContext& build) {
       env_literal("DEPLOYMENT_MODE", "dedicated"),
   });
   for (Json& variable : governance_env(team)) env.push_back(std::move(variable));
-  for (const EnvVar& variable : settings(team).env) env.push_back(env_variable(variable));
+  const std::vector<EnvVar>& own = settings(team).env;
+  for (const EnvVar& variable : build.agent_env) {
+    const bool overridden =
+        std::any_of(own.begin(), own.end(), [&](const EnvVar& other) { return other.name == variable.name; });
+    if (!overridden) env.push_back(env_variable(variable));
+  }
+  for (const EnvVar& variable : own) env.push_back(env_variable(variable));
   return env;
 }
 
@@ -64,7 +72,7 @@ Json container(const TeamProvisioning& team, const BuildContext& build) {
       {"image", own.image.empty() ? build.agent_image : own.image},
       {"imagePullPolicy", "Always"},
       {"ports",
-       Json::array({{{"name", "http"}, {"containerPort", own.container_port}, {"protocol", "TCP"}},
+       Json::array({{{"name", "http"}, {"containerPort", agent_port(team, build)}, {"protocol", "TCP"}},
                     {{"name", "health"}, {"containerPort", kAgentHealthPort}, {"protocol", "TCP"}}})},
       {"env", environment(team, build)},
       {"resources", resources_or(own.resources, "500m", "1Gi", "2", "4Gi")},
@@ -136,14 +144,16 @@ std::optional<Json> build_agent_deployment(const TeamProvisioning& team,
       {"template",
        {{"metadata", {{"labels", std::move(pod_labels)}}}, {"spec", pod_spec(team, build, selector)}}},
   };
+  if (build.progress_deadline) object["spec"]["progressDeadlineSeconds"] = build.progress_deadline->count();
   return object;
 }
 
 std::optional<Json> build_agent_service(const TeamProvisioning& team,
+                                        const BuildContext& build,
                                         const std::string& name,
                                         const Json& selector) {
   if (!dedicated(team)) return std::nullopt;
-  const std::int64_t port = settings(team).container_port;
+  const std::int64_t port = agent_port(team, build);
   Json object = child_skeleton(team, Slot::AgentService, name);
   object["spec"] = {
       {"type", "ClusterIP"},
@@ -174,7 +184,7 @@ std::optional<Json> build_agent_network_policy(const TeamProvisioning& team,
     spec["policyTypes"] = Json::array({"Ingress", "Egress"});
     spec["ingress"] =
         Json::array({{{"from", Json::array({build.gateway_peer})},
-                      {"ports", Json::array({{{"protocol", "TCP"}, {"port", own.container_port}}})}}});
+                      {"ports", Json::array({{{"protocol", "TCP"}, {"port", agent_port(team, build)}}})}}});
   }
   return object;
 }
@@ -192,9 +202,12 @@ std::optional<Json> build_agent_disruption_budget(const TeamProvisioning& team,
   return object;
 }
 
-std::string agent_url(const TeamProvisioning& team, const std::string& service_name) {
-  return "http://" + service_name + "." + team.meta.key.ns +
-         ".svc.cluster.local:" + std::to_string(settings(team).container_port);
+std::int64_t agent_port(const TeamProvisioning& team, const BuildContext& build) {
+  return settings(team).container_port != 0 ? settings(team).container_port : build.agent_port;
+}
+
+std::string agent_url(const TeamProvisioning& team, const std::string& service_name, std::int64_t port) {
+  return "http://" + service_name + "." + team.meta.key.ns + ".svc.cluster.local:" + std::to_string(port);
 }
 
 }  // namespace tp::provisioner

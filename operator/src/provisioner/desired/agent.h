@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -20,6 +21,7 @@ inline constexpr int kAgentHealthPort = 8081;
                                                                    const std::string& name,
                                                                    const nlohmann::json& selector);
 [[nodiscard]] std::optional<nlohmann::json> build_agent_service(const domain::TeamProvisioning& team,
+                                                                const BuildContext& build,
                                                                 const std::string& name,
                                                                 const nlohmann::json& selector);
 // Only with networkIsolation: Enabled, or for governance.dataLocality.egressCIDRs, which are then what is
@@ -32,7 +34,12 @@ inline constexpr int kAgentHealthPort = 8081;
 [[nodiscard]] std::optional<nlohmann::json> build_agent_disruption_budget(
     const domain::TeamProvisioning& team, const std::string& name, const nlohmann::json& selector);
 
+// Where the agent serves: the team's own port, else the one of `build`.
+[[nodiscard]] std::int64_t agent_port(const domain::TeamProvisioning& team, const BuildContext& build);
+
 // Where the team's agent is reached: http://<service>.<namespace>.svc.cluster.local:<port>
-[[nodiscard]] std::string agent_url(const domain::TeamProvisioning& team, const std::string& service_name);
+[[nodiscard]] std::string agent_url(const domain::TeamProvisioning& team,
+                                    const std::string& service_name,
+                                    std::int64_t port);
 
 }  // namespace tp::provisioner

@@ -50,7 +50,7 @@ DesiredState desired_state(const TeamProvisioning& team, const BuildContext& bui
        build_agent_disruption_budget(team, name(Slot::AgentDisruptionBudget), selector));
   want(Slot::AgentDeployment, build_agent_deployment(team, build, name(Slot::AgentDeployment), selector),
        build.agent_service_account);
-  want(Slot::AgentService, build_agent_service(team, name(Slot::AgentService), selector));
+  want(Slot::AgentService, build_agent_service(team, build, name(Slot::AgentService), selector));
 
   state.service_accounts.assign(accounts.begin(), accounts.end());
   return state;

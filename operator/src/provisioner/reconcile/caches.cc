@@ -1,13 +1,16 @@
 #include "provisioner/reconcile/caches.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <set>
+#include <string_view>
 #include <utility>
 
 #include "domain/naming.h"
 #include "provisioner/desired/metadata.h"
 #include "provisioner/desired/token_secret.h"
+#include "provisioner/reconcile/release_rules.h"
 
 namespace tp::provisioner {
 namespace {
@@ -20,6 +23,22 @@ std::string identity_key(const domain::TeamProvisioning& team) {
 // Claims begin with a line feed, which no id has.
 std::string claim_key(std::size_t kind, const std::string& identifier) {
   return "\n" + std::to_string(kind) + "\n" + identifier;
+}
+
+// As claims, with a word where those have a number.
+std::string use_key(Caches::ReleaseUse use, const std::string& release) {
+  constexpr std::array<std::string_view, 4> kWords{"named", "active", "progressing", "failed"};
+  return "\n" + std::string{kWords.at(static_cast<std::size_t>(use))} + "\n" + release;
+}
+
+void add_release_uses(const Team& team, std::vector<std::string>& keys) {
+  using Use = Caches::ReleaseUse;
+  if (!team.spec.release.empty()) keys.push_back(use_key(Use::Named, team.spec.release));
+  const domain::ReleaseStatus& release = domain::release_of(team.status);
+  if (!release.active.empty()) keys.push_back(use_key(Use::Active, release.active));
+  if (release.phase == domain::ReleasePhase::Progressing)
+    keys.push_back(use_key(Use::Progressing, release.active));
+  if (release.phase == domain::ReleasePhase::RolledBack) keys.push_back(use_key(Use::Failed, release.failed));
 }
 
 template <class F>
@@ -40,6 +59,7 @@ std::vector<std::string> index_team(const Team& team) {
   std::vector<std::string> keys = owner_keys(team);
   keys.push_back(identity_key(team));
   each_claim(team, [&](std::size_t kind, const std::string& id) { keys.push_back(claim_key(kind, id)); });
+  add_release_uses(team, keys);
   return keys;
 }
 
@@ -72,7 +92,9 @@ Caches::Partition::Partition(std::string watched_namespace, const std::vector<st
 }
 
 Caches::Caches(const std::vector<std::string>& namespaces, const BuildContext& build)
-    : platform_(build.platform) {
+    : platform_(build.platform),
+      with_releases_(build.releases),
+      releases_([](json::View object) { return domain::parse_release(object); }) {
   const std::set<std::string> accounts{build.agent_service_account, build.pipeline_service_account,
                                        build.discovery_service_account};
   const std::vector<std::string> names{accounts.begin(), accounts.end()};
@@ -84,7 +106,9 @@ Caches::Caches(const std::vector<std::string>& namespaces, const BuildContext& b
 void Caches::subscribe(const OnTeam& on_team,
                        const OnChild& on_child,
                        const OnAccount& on_account,
-                       const OnToken& on_token) {
+                       const OnToken& on_token,
+                       const OnRelease& on_release) {
+  releases_.subscribe(on_release);
   for (const auto& partition : partitions_) {
     partition->teams.subscribe(on_team);
     for (const auto& store : partition->children) store->subscribe(on_child);
@@ -93,12 +117,18 @@ void Caches::subscribe(const OnTeam& on_team,
   }
 }
 
+void Caches::subscribe_teams(const OnTeam& on_team) {
+  for (const auto& partition : partitions_) partition->teams.subscribe(on_team);
+}
+
 std::vector<Caches::Watch> Caches::watches(const std::function<void()>& on_synced) {
   std::vector<Watch> result;
   const auto add = [&](kube::Selection selection, auto& store) {
     store.on_synced(on_synced);
-    result.push_back({std::move(selection), store, [&store] { return store.synced(); }});
+    result.push_back({std::move(selection), store, [&store] { return store.synced(); },
+                      [&store] { return store.size(); }});
   };
+  if (with_releases_) add({.type = domain::kAgentReleases}, releases_);
   for (const auto& partition : partitions_) {
     const std::string& ns = partition->ns;
     add({.type = domain::kTeamProvisionings, .ns = ns}, partition->teams);
@@ -155,7 +185,8 @@ std::optional<Observed> Caches::observe(const kube::ObjectKey& key) const {
                     .owner = owner_of(*team),
                     .children = children_of(*team),
                     .token_secrets = token_secrets_of(*team),
-                    .contested = contested_by(*team)};
+                    .contested = contested_by(*team),
+                    .releases = releases_of(*team)};
   for (const auto& [name, store] : partition.accounts) {
     if (store->get({key.ns, name})) observed.service_accounts.push_back(name);
   }
@@ -198,6 +229,32 @@ Contested Caches::contested_by(const Team& team) const {
     }
   });
   return contested;
+}
+
+Releases Caches::releases_of(const Team& team) const {
+  return releases_for(
+      team,
+      [this](const std::string& name) {
+        return releases_.get({"", name});
+      },
+      default_release());
+}
+
+ReleasePointer Caches::default_release() const {
+  ReleasePointer found;
+  releases_.each([&](const ReleasePointer& release) {
+    if (release->marked_default && !release->meta.deleting && (!found || newer(*release, *found)))
+      found = release;
+  });
+  return found;
+}
+
+std::vector<TeamPointer> Caches::teams_with(ReleaseUse use, const std::string& release) const {
+  std::vector<TeamPointer> result;
+  for (const auto& partition : partitions_) {
+    for (TeamPointer& team : partition->teams.find(use_key(use, release))) result.push_back(std::move(team));
+  }
+  return result;
 }
 
 std::vector<TeamPointer> Caches::rivals(const domain::TeamProvisioning& team) const {
@@ -264,6 +321,13 @@ std::vector<TeamPointer> Caches::teams_in(const std::string& ns) const {
   partition_of(ns).teams.each([&](const TeamPointer& team) {
     if (team->meta.key.ns == ns) result.push_back(team);
   });
+  return result;
+}
+
+std::vector<TeamPointer> Caches::all_teams() const {
+  std::vector<TeamPointer> result;
+  for (const auto& partition : partitions_)
+    partition->teams.each([&](const TeamPointer& team) { result.push_back(team); });
   return result;
 }
 

@@ -34,11 +34,16 @@ class Caches {
   using OnChild = kube::Store<Child>::Listener;
   using OnAccount = kube::Store<Account>::Listener;
   using OnToken = kube::Store<HeldToken>::Listener;
+  using OnRelease = kube::Store<domain::AgentRelease>::Listener;
   // Before any watch starts. They hear of every change but those that came with our own writes.
   void subscribe(const OnTeam& on_team,
                  const OnChild& on_child,
                  const OnAccount& on_account,
-                 const OnToken& on_token);
+                 const OnToken& on_token,
+                 const OnRelease& on_release);
+
+  // One more who hears of teams.
+  void subscribe_teams(const OnTeam& on_team);
 
   // Every watch and what it feeds: what a reflector needs. `on_synced` is called by each when its first
   // listing is complete.
@@ -46,6 +51,7 @@ class Caches {
     kube::Selection selection;
     kube::Collection& collection;
     std::function<bool()> synced;
+    std::function<std::size_t()> size;
   };
   [[nodiscard]] std::vector<Watch> watches(const std::function<void()>& on_synced);
 
@@ -56,6 +62,7 @@ class Caches {
   [[nodiscard]] kube::Store<Account>& account(const std::string& name, const std::string& ns);
 
   [[nodiscard]] kube::Store<HeldToken>& tokens(const std::string& ns);
+  [[nodiscard]] kube::Store<domain::AgentRelease>& releases() { return releases_; }
 
   // What is known about a team now; nothing when the resource does not exist.
   [[nodiscard]] std::optional<Observed> observe(const kube::ObjectKey& key) const;
@@ -74,6 +81,14 @@ class Caches {
   [[nodiscard]] std::size_t team_count() const;
   // Every team of a namespace.
   [[nodiscard]] std::vector<TeamPointer> teams_in(const std::string& ns) const;
+  // Every team.
+  [[nodiscard]] std::vector<TeamPointer> all_teams() const;
+
+  // The release that teams follow which name none: the newest of those that are marked; null without one.
+  [[nodiscard]] ReleasePointer default_release() const;
+  // The teams that a release concerns in one of these ways.
+  enum class ReleaseUse : std::uint8_t { Named, Active, Progressing, Failed };
+  [[nodiscard]] std::vector<TeamPointer> teams_with(ReleaseUse use, const std::string& release) const;
 
  private:
   // What is watched together.
@@ -92,9 +107,12 @@ class Caches {
   [[nodiscard]] std::vector<ChildPointer> children_of(const Team& team) const;
   [[nodiscard]] std::vector<HeldTokenPointer> token_secrets_of(const Team& team) const;
   [[nodiscard]] Contested contested_by(const Team& team) const;
+  [[nodiscard]] Releases releases_of(const Team& team) const;
 
   const bool platform_;  // the operator issues tokens, so Secrets are watched
+  const bool with_releases_;
   std::vector<std::unique_ptr<Partition>> partitions_;
+  kube::Store<domain::AgentRelease> releases_;
 };
 
 }  // namespace tp::provisioner

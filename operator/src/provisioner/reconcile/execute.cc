@@ -19,14 +19,14 @@ constexpr std::string_view kMustNotExist = "1";
 
 const kube::ApplyQuery kApply{.field_manager = kFieldManager};
 
-kube::ObjectKey key_of(const Json& object) {
-  const Json& metadata = object.at("metadata");
-  return {metadata.at("namespace").get<std::string>(), metadata.at("name").get<std::string>()};
-}
+// A stranger that has a child's name goes without our hearing of it: no watch shows it.
+constexpr std::chrono::seconds kStrangerRecheck{15};
 
+// Away, or asking for patience.
 bool server_is_away(ErrorCode code) {
   return code == ErrorCode::Cancelled || code == ErrorCode::Unavailable ||
-         code == ErrorCode::DeadlineExceeded || code == ErrorCode::Unauthenticated;
+         code == ErrorCode::DeadlineExceeded || code == ErrorCode::Unauthenticated ||
+         code == ErrorCode::ResourceExhausted;
 }
 
 // The object is gone or another one has its name: the caches are behind, and will bring what is true now.
@@ -212,9 +212,8 @@ struct Executor::Run {
           {"Conflict",
            std::string{type.kind} + " " + key.str() +
                " exists and does not belong to this team; it is left alone. Delete or rename it"});
-      // Nobody tells us when it goes, so look again, less and less often.
-      return Error{ErrorCode::FailedPrecondition,
-                   "conflict with " + std::string{type.kind} + " " + key.str()};
+      outcome.again = kStrangerRecheck;
+      return ok();
     }
     ApplyChild again{action.slot, action.object, live.meta.uid,
                      live.managed_by == ManagedBy::Legacy || !live.owned};
@@ -242,10 +241,14 @@ struct Executor::Run {
 Outcome Executor::run(const Context& ctx, const Team& team, const Plan& plan, const log::Logger& log) {
   Run run{ctx, team, api_, caches_, log};
   for (const Action& action : plan.actions) {
-    const unsigned before = run.outcome.writes;
+    const unsigned writes_before = run.outcome.writes;
+    const std::size_t stalls_before = run.outcome.stalls.size();
     Status done = std::visit(run, action);
     if (done) {
-      if (run.outcome.writes != before) log.info(describe(action));
+      const bool changed = run.outcome.writes != writes_before && run.outcome.stalls.size() == stalls_before;
+      if (!changed) continue;
+      run.outcome.written.push_back(kind_of(action));
+      log.info(describe(action));
       continue;
     }
     Error error = std::move(done).error().wrap(describe(action));

@@ -1,11 +1,14 @@
 #pragma once
 
-#include <string>
+#include <chrono>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "base/context.h"
 #include "base/error.h"
 #include "kube/client/api_client.h"
+#include "kube/runtime/circuit_breaker.h"
 #include "log/log.h"
 #include "provisioner/reconcile/caches.h"
 #include "provisioner/reconcile/plan.h"
@@ -16,8 +19,11 @@ namespace tp::provisioner {
 struct Outcome {
   std::vector<Stall>
       stalls{};  // somebody else must act: a stranger has the name, the API server refuses the object
-  std::vector<Error> errors{};  // worth another try
-  unsigned writes = 0;          // requests that may have changed something
+  std::vector<Error> errors{};                         // worth another try
+  unsigned writes = 0;                                 // requests that may have changed something
+  std::vector<std::string_view> written{};             // kinds of the objects that were changed
+  std::optional<std::chrono::milliseconds> again{};    // look again then, although nothing is known to change
+  std::optional<kube::CircuitBreaker::Storm> storm{};  // something undoes what is written
 };
 
 // Performs plans, one action after the other. An action that fails does not keep the others from being done,

@@ -72,6 +72,10 @@ std::uint64_t version_of(const Observed& observed) {
   for (const HeldTokenPointer& secret : observed.token_secrets) version += mix(identity(secret->meta) + 4);
   for (const auto& [claim, holder] : observed.contested)
     version += mix(hash(claim.second) ^ mix(hash(holder) + 5));
+  version += mix(hash(observed.releases.wanted + "\n" + observed.releases.problem) + 6);
+  for (const ReleasePointer* release :
+       {&observed.releases.wanted_release, &observed.releases.active, &observed.releases.previous})
+    if (*release) version += mix(hash((*release)->meta.uid) + 7);
   return version;
 }
 

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "domain/agent_release.h"
 #include "domain/parse_team.h"
 #include "domain/team_provisioning.h"
 #include "provisioner/platform/config_document.h"
@@ -26,6 +29,20 @@ struct Team : domain::TeamProvisioning {
 using TeamPointer = std::shared_ptr<const Team>;
 using ChildPointer = std::shared_ptr<const Child>;
 
+using ReleasePointer = std::shared_ptr<const domain::AgentRelease>;
+
+// The AgentReleases that matter to a team.
+struct Releases {
+  // The one that it is to run: by name, or as the default. An empty name: none, and that is right.
+  std::string wanted{};
+  ReleasePointer wanted_release{};
+  std::string problem{};  // why there is no such release; empty: there is
+  // Those of the status; null where it names none, or one that is gone.
+  ReleasePointer active{}, previous{};
+  // How long the team has to wait until it may follow the default; nothing: it may now.
+  std::optional<std::chrono::milliseconds> turn_in{};
+};
+
 // Everything that one decision needs, as a value: taken from the caches at one moment, without any request.
 struct Observed {
   TeamPointer team;
@@ -34,6 +51,7 @@ struct Observed {
   std::vector<std::string> service_accounts{};    // those of the platform that exist in the team's namespace
   std::vector<HeldTokenPointer> token_secrets{};  // that belong to this team, in no particular order
   Contested contested{};                          // identifiers that it asks for and an older team has
+  Releases releases{};
 
   // The Secret of that name; null when there is none.
   [[nodiscard]] const HeldToken* token_secret(const std::string& name) const;

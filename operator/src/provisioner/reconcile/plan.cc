@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include "kube/core/fingerprint.h"
+#include "provisioner/desired/agent.h"
 #include "provisioner/desired/policy.h"
 #include "provisioner/desired/token_secret.h"
+#include "provisioner/reconcile/release_rules.h"
+#include "provisioner/reconcile/runtime_state.h"
 
 namespace tp::provisioner {
 namespace {
@@ -178,16 +182,52 @@ void plan_token_secrets(const Observed& observed, Plan& plan) {
   }
 }
 
-Plan plan_team(const Observed& observed, const BuildContext& build) {
+// The children are made from the release that the status names, so a move is written there first.
+void plan_release(const Observed& observed, const domain::ReleaseStatus& current, Plan& plan) {
+  const auto changes_agent = [](const Action& action) {
+    const auto* const apply = std::get_if<ApplyChild>(&action);
+    return apply != nullptr && apply->slot == Slot::AgentDeployment;
+  };
+  const bool applied = std::none_of(plan.actions.begin(), plan.actions.end(), changes_agent);
+  const Rollout rollout = rollout_of(find_child(observed, Slot::AgentDeployment));
+  const domain::ReleaseStatus next = next_release(observed, current, applied, rollout);
+  plan.again = next.active != current.active;
+  if (next != domain::ReleaseStatus{} || observed.team->status.release) plan.release = next;
+  if (next.phase == domain::ReleasePhase::RolledBack) {
+    plan.stalls.push_back(
+        {"RolledBack", describe_release(next.failed) +
+                           " did not become ready before its deadline; the team is back on " +
+                           describe_release(next.active) + ". Name another release, or set the annotation " +
+                           std::string{domain::kRequestedAt} + " to try this one again"});
+  }
+  if (!observed.releases.problem.empty()) {
+    plan.stalls.push_back({"ReleaseNotFound", observed.releases.problem + "; the team stays on " +
+                                                  describe_release(next.active)});
+  }
+}
+
+Plan plan_team(const Observed& observed, const BuildContext& platform) {
   const Team& team = *observed.team;
   Plan plan;
-  plan.platform = build.platform;
-  plan.bootstrap = build.platform && build.bootstrap &&
+  plan.platform = platform.platform;
+  plan.bootstrap = platform.platform && platform.bootstrap &&
                    (!team.spec.pipeline || team.spec.pipeline->bootstrap == domain::BootstrapPolicy::Once);
   const bool needs_finalizer =
-      team.spec.children == domain::ChildrenPolicy::Orphan || build.platform || team.status.platform;
+      team.spec.children == domain::ChildrenPolicy::Orphan || platform.platform || team.status.platform;
   if (needs_finalizer && team.finalizer_index < 0) plan.actions.emplace_back(AddFinalizer{});
   if (!needs_finalizer && team.finalizer_index >= 0) plan.actions.emplace_back(RemoveFinalizer{});
+
+  if (is_first_pass(team) && !observed.releases.problem.empty())
+    return stalled("ReleaseNotFound", observed.releases.problem);
+  const domain::ReleaseStatus current = current_release(observed);
+  const domain::AgentRelease* release = release_object(observed, current.active);
+  if (release == nullptr && !current.active.empty()) {
+    return stalled("ReleaseNotFound", describe_release(current.active) +
+                                          ", which the team runs, is gone, and " + observed.releases.problem +
+                                          "; what runs is left as it is");
+  }
+  const BuildContext build = release == nullptr ? platform : with_release(platform, release->spec);
+  plan.agent_port = agent_port(team, build);
 
   const Layout defaults = default_layout(team);
   const Occupancy live = occupy(observed, defaults);
@@ -199,6 +239,7 @@ Plan plan_team(const Observed& observed, const BuildContext& build) {
   }
   for (const DesiredChild& child : desired.children) plan_child(child, live.at.at(index(child.slot)), plan);
   plan_pruning(observed, live, build, plan);
+  plan_release(observed, current, plan);
   if (build.platform) {
     plan_token_secrets(observed, plan);
     plan_conflicts(observed, plan);
@@ -237,12 +278,6 @@ struct Describe {
   std::string operator()(const ReleaseTokenSecret& action) const {
     return "release Secret " + action.key.str();
   }
-
- private:
-  static kube::ObjectKey key_of(const Json& object) {
-    const Json& metadata = object.at("metadata");
-    return {metadata.at("namespace").get<std::string>(), metadata.at("name").get<std::string>()};
-  }
 };
 
 }  // namespace
@@ -269,5 +304,26 @@ Plan make_plan(const Observed& observed, const BuildContext& build) {
 }
 
 std::string describe(const Action& action) { return std::visit(Describe{}, action); }
+
+kube::ObjectKey key_of(const Json& object) {
+  const Json& metadata = object.at("metadata");
+  return {metadata.at("namespace").get<std::string>(), metadata.at("name").get<std::string>()};
+}
+
+std::string_view kind_of(const Action& action) {
+  return std::visit(
+      []<class T>(const T& a) -> std::string_view {
+        if constexpr (requires { a.slot; }) {
+          return info(a.slot).type.kind;
+        } else if constexpr (std::is_same_v<T, CreateServiceAccount>) {
+          return kube::kServiceAccounts.kind;
+        } else if constexpr (std::is_same_v<T, DeleteTokenSecret> || std::is_same_v<T, ReleaseTokenSecret>) {
+          return kube::kSecrets.kind;
+        } else {
+          return domain::kTeamProvisionings.kind;  // its finalizer
+        }
+      },
+      action);
+}
 
 }  // namespace tp::provisioner

@@ -1,7 +1,10 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -81,6 +84,11 @@ struct Plan {
   std::vector<Slot> terminating{};  // wanted, but its predecessor is still being deleted
   // The dedicated runtime is to go, and waits until the Config Service does not name it any more.
   bool withdrawing = false;
+  // Where the agent serves, for its URL.
+  std::int64_t agent_port = 0;
+  // What the status is to say of the release; nothing: what it says now.
+  std::optional<domain::ReleaseStatus> release{};
+  bool again = false;  // the status has to be written first, and then this team is looked at again
   // The steps in the services around the cluster are to be done, and the one in the AI pipeline too.
   bool platform = false;
   bool bootstrap = false;
@@ -93,5 +101,11 @@ struct Plan {
 
 // "apply Deployment incidentfox/agent-dedicated-acme-payments (create)": for people and logs.
 [[nodiscard]] std::string describe(const Action& action);
+
+// Of an apply configuration.
+[[nodiscard]] kube::ObjectKey key_of(const nlohmann::json& object);
+
+// Of the object that it changes.
+[[nodiscard]] std::string_view kind_of(const Action& action);
 
 }  // namespace tp::provisioner

@@ -10,6 +10,7 @@
 #include "provisioner/desired/agent.h"
 #include "provisioner/desired/token_secret.h"
 #include "provisioner/platform/config_document.h"
+#include "provisioner/reconcile/release_rules.h"
 #include "provisioner/reconcile/runtime_state.h"
 
 namespace tp::provisioner {
@@ -405,7 +406,11 @@ std::vector<std::string> PlatformSteps::own_urls() const {
   const Child* service = find_child(observed_, Slot::AgentService);
   const std::string name =
       service == nullptr ? default_layout(team_).name(Slot::AgentService) : service->meta.key.name;
-  std::vector<std::string> urls{agent_url(team_, name)};
+  const domain::AgentRelease* release = release_object(observed_, domain::release_of(team_.status).active);
+  const BuildContext defaults;
+  const std::int64_t port =
+      agent_port(team_, release == nullptr ? defaults : with_release(defaults, release->spec));
+  std::vector<std::string> urls{agent_url(team_, name, port)};
   for (const std::string* url : {&report_.memory.published_url, &team_.status.service_url}) {
     if (!url->empty()) urls.push_back(*url);
   }

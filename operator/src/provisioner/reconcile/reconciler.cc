@@ -1,15 +1,19 @@
 #include "provisioner/reconcile/reconciler.h"
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <utility>
+#include <variant>
 
 #include <nlohmann/json.hpp>
 
 #include "base/time.h"
 #include "domain/team_status.h"
 #include "json/parse.h"
+#include "kube/core/ownership.h"
 #include "provisioner/desired/metadata.h"
+#include "provisioner/reconcile/release_rules.h"
 #include "provisioner/reconcile/runtime_state.h"
 #include "provisioner/reconcile/status.h"
 
@@ -52,9 +56,17 @@ Plan finalizer_first(const Plan& plan) {
 
 }  // namespace
 
+std::vector<std::string> TeamReconciler::written_kinds() {
+  std::vector<std::string> kinds{std::string{domain::kTeamProvisionings.kind},
+                                 std::string{kube::kServiceAccounts.kind}, std::string{kube::kSecrets.kind}};
+  for (const kube::ResourceType& type : kOwnedKinds) kinds.emplace_back(type.kind);
+  return kinds;
+}
+
 TeamReconciler::TeamReconciler(kube::ApiClient& api,
                                Caches& caches,
                                const Platform* platform,
+                               kube::CircuitBreaker& breaker,
                                Settings settings,
                                const Clock& clock,
                                Rng& rng,
@@ -62,11 +74,21 @@ TeamReconciler::TeamReconciler(kube::ApiClient& api,
     : api_(api),
       caches_(caches),
       platform_(platform),
+      breaker_(breaker),
       settings_(std::move(settings)),
       clock_(clock),
       rng_(rng),
       log_(std::move(log)),
       executor_(api, caches),
+      pacer_(
+          settings_.releases,
+          clock,
+          [&caches](const std::string& release) {
+            return caches.teams_with(Caches::ReleaseUse::Progressing, release).size();
+          },
+          [&caches](const std::string& release) {
+            return caches.teams_with(Caches::ReleaseUse::Failed, release).size();
+          }),
       vault_(api, caches),
       announcer_(api, clock, rng) {}
 
@@ -78,15 +100,31 @@ Result<kube::Next> TeamReconciler::reconcile(const Context& ctx, const kube::Obj
 }
 
 Result<kube::Next> TeamReconciler::look(const Context& ctx, const kube::ObjectKey& key) {
-  const auto observed = caches_.observe(key);
+  const auto observed = observe(key);
   if (!observed) {
     forget(key);
     return kube::Next{};
   }
+  if (asks_anew(*observed->team)) {
+    breaker_.pardon(key);
+  } else if (const auto wait = observed->team->meta.deleting ? std::nullopt : breaker_.hold(key)) {
+    return kube::Next{wait};
+  }
   if (recall(key).settled == version_of(*observed)) {
-    if (const kube::Next next = next_look(*observed->team, {}); *next.after > milliseconds{0}) return next;
+    if (const kube::Next next = next_look(*observed->team, {}, {}); *next.after > milliseconds{0})
+      return next;
   }
   return pass(ctx, *observed, log_.with({"team", key.str()}).with({"reconcile_id", ctx.id}));
+}
+
+std::optional<Observed> TeamReconciler::observe(const kube::ObjectKey& key) {
+  std::optional<Observed> observed = caches_.observe(key);
+  if (!observed || !wants_turn(*observed)) {
+    pacer_.leave(key);
+  } else {
+    observed->releases.turn_in = pacer_.turn_in(key, observed->releases.wanted);
+  }
+  return observed;
 }
 
 Result<kube::Next> TeamReconciler::pass(const Context& ctx,
@@ -100,8 +138,38 @@ Result<kube::Next> TeamReconciler::pass(const Context& ctx,
       return platform_pass(ctx, observed, plan, log);
     report.attention = Attention::Postponed;
   }
-  const Outcome outcome = executor_.run(ctx, *observed.team, plan, log);
+  const Outcome outcome = perform(ctx, *observed.team, plan, log);
   return conclude(ctx, observed, plan, outcome, report);
+}
+
+Outcome TeamReconciler::perform(const Context& ctx,
+                                const Team& team,
+                                const Plan& plan,
+                                const log::Logger& log) {
+  const kube::ObjectKey& key = team.meta.key;
+  // Only before we write: that takes over what the rival had written, and his name is gone.
+  const bool strained = !plan.actions.empty() && breaker_.strained(key);
+  const std::string rival = strained ? find_rival(ctx, plan) : "";
+  Outcome outcome = executor_.run(ctx, team, plan, log);
+  const bool calm = !breaker_.storm(key);
+  for (const std::string_view kind : outcome.written) breaker_.record(key, {kind, rival});
+  outcome.storm = breaker_.storm(key);
+  if (outcome.storm && calm)
+    log.warn("somebody undoes what is repaired", {{"kind", outcome.storm->kind}, {"suspect", rival}});
+  return outcome;
+}
+
+std::string TeamReconciler::find_rival(const Context& ctx, const Plan& plan) {
+  for (const Action& action : plan.actions) {
+    const auto* const repair = std::get_if<ApplyChild>(&action);
+    if (repair == nullptr || repair->uid.empty()) continue;
+    const auto live = api_.get(ctx, info(repair->slot).type, key_of(repair->object));
+    if (!live) continue;
+    const auto object = json::parse(*live);
+    std::string rival = object ? kube::last_other_writer(*object, kFieldManager) : "";
+    if (!rival.empty()) return rival;
+  }
+  return {};
 }
 
 Result<kube::Next> TeamReconciler::platform_pass(const Context& ctx,
@@ -109,16 +177,16 @@ Result<kube::Next> TeamReconciler::platform_pass(const Context& ctx,
                                                  const Plan& first,
                                                  const log::Logger& log) {
   const Team& team = *observed.team;
-  Outcome outcome = executor_.run(ctx, team, finalizer_first(first), log);
+  Outcome outcome = perform(ctx, team, finalizer_first(first), log);
   if (!outcome.errors.empty()) return outcome.errors.front();
   const unsigned writes_before = outcome.writes;
 
   PlatformSteps steps = begin(ctx, observed);
   steps.provision(first);
-  const auto now = caches_.observe(team.meta.key);
+  const auto now = observe(team.meta.key);
   if (!now) return kube::Next{};
   const Plan plan = make_plan(with_memory(*now, steps.report().memory), settings_.build);
-  outcome = executor_.run(ctx, team, plan, log);
+  outcome = perform(ctx, team, plan, log);
   outcome.writes += writes_before;
   if (plan.bootstrap && !steps.report().error) steps.bootstrap();
   for (const Announcement& news : steps.report().announcements) announcer_.announce(ctx, team, news, log);
@@ -139,14 +207,23 @@ Result<kube::Next> TeamReconciler::conclude(const Context& ctx,
     const domain::TeamStatus status =
         make_status(with_memory(*after, report.memory), plan, outcome, report, to_rfc3339(clock_.wall_now()));
     TP_ASSIGN_OR_RETURN(const bool reported, report_status(ctx, *after->team, status));
+    // A fight about the status itself. (Where there was something else to write, that has been counted.)
+    if (reported && !wrote) breaker_.record(team.meta.key, {domain::kTeamProvisionings.kind});
     wrote = wrote || reported;
   }
   if (!outcome.errors.empty()) return outcome.errors.front();
   if (report.error) return *report.error;
-  if (report.attention == Attention::Given) schedule_drift_check(team, 0.9);
-  const bool quiet = !wrote && !report.again && report.attention != Attention::Postponed;
+  if (report.attention == Attention::Given) {
+    schedule_drift_check(team, 0.9);
+    note_compared(team.meta.key);
+  }
+  const std::optional<milliseconds> turn = before.releases.turn_in;
+  const bool quiet = !wrote && !plan.again && !turn && !outcome.storm && !report.again && report.attention != Attention::Postponed;
   if (quiet) settle(team.meta.key, version_of(before));
-  return next_look(team, report);
+  kube::Next next = next_look(team, outcome, report);
+  if (turn) next.after = std::min(*next.after, *turn);
+  if (plan.again) next.after = milliseconds{0};
+  return next;
 }
 
 Result<kube::Next> TeamReconciler::farewell(const Context& ctx,
@@ -212,7 +289,11 @@ Result<bool> TeamReconciler::report_status(const Context& ctx,
                                            const domain::TeamStatus& status) {
   if (status == team.status) return false;
   const Status written = write_status(ctx, team, status);
-  if (written) return true;
+  if (written) {
+    if (settings_.on_release_change && domain::release_of(status) != domain::release_of(team.status))
+      settings_.on_release_change();
+    return true;
+  }
   // The team was deleted, or deleted and made again: the watch will say so.
   const ErrorCode code = written.error().code;
   if (code == ErrorCode::NotFound || code == ErrorCode::Conflict) return true;
@@ -231,12 +312,15 @@ Status TeamReconciler::write_status(const Context& ctx, const Team& team, const 
   json::Document document;
   TP_TRY(document.parse(applied->object));
   TP_TRY(caches_.teams(team.meta.key.ns).observe_write(document.root()));
+  if (settings_.on_status) settings_.on_status(team, status);
   return ok();
 }
 
-kube::Next TeamReconciler::next_look(const Team& team, const PlatformReport& report) {
+kube::Next TeamReconciler::next_look(const Team& team, const Outcome& outcome, const PlatformReport& report) {
   milliseconds after = spread(settings_.resync_interval);
   if (report.again) after = std::min(after, *report.again);
+  if (outcome.again) after = std::min(after, *outcome.again);
+  if (outcome.storm) after = std::min(after, outcome.storm->next_look);
   if (const auto drift_check = recall(team.meta.key).drift_check; drift_check != SteadyTime::max())
     after = std::min(after, std::chrono::ceil<milliseconds>(drift_check - clock_.now()));
   if (const auto change = platform_ == nullptr ? std::nullopt : next_change(team))
@@ -262,6 +346,16 @@ void TeamReconciler::settle(const kube::ObjectKey& key, std::uint64_t version) {
   memory_[key].settled = version;
 }
 
+bool TeamReconciler::asks_anew(const Team& team) {
+  std::string wishes = team.meta.uid + "\n" + std::to_string(team.meta.generation);
+  for (const std::string& asked : {team.requested_at, team.rotate_token, team.bootstrap})
+    wishes += "\n" + asked;
+  if (team.meta.deleting) wishes += "\ndeleting";
+  const std::uint64_t wish = std::hash<std::string>{}(wishes);
+  const MutexLock lock{m_};
+  return std::exchange(memory_[team.meta.key].wish, wish) != wish;
+}
+
 // Some time between `at_least` and 1.1 of the interval from now.
 void TeamReconciler::schedule_drift_check(const Team& team, double at_least) {
   const std::chrono::seconds own = domain::platform_of(team.spec).drift_interval;
@@ -272,7 +366,19 @@ void TeamReconciler::schedule_drift_check(const Team& team, double at_least) {
   memory_[team.meta.key].drift_check = clock_.now() + after;
 }
 
+void TeamReconciler::note_compared(const kube::ObjectKey& key) {
+  const MutexLock lock{m_};
+  memory_[key].compared = clock_.now();
+}
+
+std::optional<std::chrono::nanoseconds> TeamReconciler::compared_ago(const kube::ObjectKey& key) const {
+  const auto compared = recall(key).compared;
+  if (!compared) return std::nullopt;
+  return clock_.now() - *compared;
+}
+
 void TeamReconciler::forget(const kube::ObjectKey& key) {
+  breaker_.forget(key);
   const MutexLock lock{m_};
   memory_.erase(key);
 }

@@ -32,7 +32,7 @@ bool is_available(const Child* deployment) {
 std::string runtime_url(const Observed& observed, const Plan& plan) {
   const Child* service = find_child(observed, Slot::AgentService);
   if (!plan.wants(Slot::AgentService) || service == nullptr) return {};
-  std::string url = agent_url(*observed.team, service->meta.key.name);
+  std::string url = agent_url(*observed.team, service->meta.key.name, plan.agent_port);
   const bool published = observed.team->status.service_url == url;
   return published || is_available(find_child(observed, Slot::AgentDeployment)) ? url : std::string{};
 }

@@ -12,6 +12,7 @@
 
 #include "base/time.h"
 #include "kube/core/condition.h"
+#include "provisioner/reconcile/release_rules.h"
 #include "provisioner/reconcile/runtime_state.h"
 
 namespace tp::provisioner {
@@ -51,6 +52,7 @@ class StatusBuilder {
     platform();
     schedule();
     agent();
+    responsive();
     summary();
     return std::move(conditions_);
   }
@@ -82,6 +84,10 @@ class StatusBuilder {
       return Verdict{
           "Terminating",
           "waiting for the former " + std::string{info(plan_.terminating.front()).type.kind} + " to be gone"};
+    }
+    if (plan_.release && plan_.release->phase == domain::ReleasePhase::Progressing) {
+      return Verdict{"Upgrading", "moving from " + describe_release(plan_.release->previous) + " to " +
+                                      describe_release(plan_.release->active)};
     }
     if (plan_.withdrawing) {
       return Verdict{"Withdrawing",
@@ -213,6 +219,18 @@ class StatusBuilder {
     }
   }
 
+  // No time in it: each other text would be another write of the status.
+  void responsive() {
+    if (!outcome_.storm) return;
+    const kube::CircuitBreaker::Storm& storm = *outcome_.storm;
+    const auto interval = std::chrono::ceil<std::chrono::seconds>(storm.probe_interval);
+    add("Responsive", ConditionStatus::False,
+        {"WriteStorm", "the team's " + storm.kind + " is changed back as often as it is repaired" +
+                           (storm.suspect.empty() ? "" : ", last by field manager " + storm.suspect) +
+                           "; until that ends it is looked at every " + std::to_string(interval.count()) +
+                           " s. Changes of the team itself are followed at once"});
+  }
+
   const Observed& observed_;
   const Plan& plan_;
   const Outcome& outcome_;
@@ -312,6 +330,8 @@ domain::TeamStatus make_status(const Observed& observed,
   status.inventory = inventory(observed);
   status.last_run = last_run(team, status.conditions, handled, now);
   status.platform = remembered(team);
+  status.release =
+      plan.release ? std::make_shared<const domain::ReleaseStatus>(*plan.release) : team.status.release;
   return status;
 }
 

@@ -326,12 +326,17 @@ TEST_CASE("Controller: stop lets what runs finish, and takes nothing more", "[co
   f.controller.start();
   REQUIRE(begun.wait());
   CHECK(f.controller.longest_running() >= 0ns);
+  const auto running = f.controller.running();
+  REQUIRE(running.size() == 1);
+  CHECK(running.front().key == key("a"));
+  CHECK(running.front().reconcile_id == f.reconciler.ids().front());
   CHECK(f.of_controller("controller_runtime_active_workers") == 1);
   std::jthread finisher{[&] { finish.set(); }};
   f.controller.stop(30s);
   CHECK(f.result("success") >= 1);
   CHECK(f.result("requeue") == 0);
   CHECK(f.controller.longest_running() == 0ns);
+  CHECK(f.controller.running().empty());
 }
 
 TEST_CASE("Controller: after the grace period what runs is cancelled, and its key is kept", "[controller]") {
