@@ -50,6 +50,7 @@ MAY_INCLUDE = {
     "provisioner/platform": ["base", "json", "crypto", "domain", "http", "kube/core", "platform"],
     "provisioner/reconcile": [*OPERATOR, "provisioner/platform"],
     "provisioner/app": ["*"],
+    "provisioner/commands": ["*"],
     "postgres": ["base", "crypto", "log"],
     "gateway/event": ["base", "json"],
     "gateway/signatures": ["base", "crypto", "http"],

@@ -1,0 +1,108 @@
+#include "provisioner/commands/permissions.h"
+
+#include <algorithm>
+#include <cstddef>
+
+#include <nlohmann/json.hpp>
+
+#include "domain/manifest.h"
+#include "provisioner/commands/embedded.h"
+
+namespace tp::provisioner {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr const char* kAbout = "permission";
+
+Result<std::vector<std::string>> texts(const Json& rule, const char* key) {
+  std::vector<std::string> found;
+  const auto list = rule.is_object() ? rule.find(key) : rule.end();
+  if (!rule.is_object() || list == rule.end() || !list->is_array())
+    return Error{ErrorCode::InvalidArgument, std::string{"a rule without "} + key};
+  for (const Json& text : *list) {
+    if (!text.is_string() || text == "*")
+      return Error{ErrorCode::InvalidArgument, std::string{"a rule whose "} + key + " cannot be asked about"};
+    found.push_back(text.get<std::string>());
+  }
+  return found;
+}
+
+Status add_rule(const Json& rule, const std::string& ns, std::vector<Permission>& permissions) {
+  TP_ASSIGN_OR_RETURN(const auto groups, texts(rule, "apiGroups"));
+  TP_ASSIGN_OR_RETURN(const auto resources, texts(rule, "resources"));
+  TP_ASSIGN_OR_RETURN(const auto verbs, texts(rule, "verbs"));
+  if (rule.size() != 3)
+    return Error{ErrorCode::InvalidArgument, "a rule with more than groups, resources, verbs"};
+  for (const std::string& group : groups) {
+    for (const std::string& resource : resources) {
+      const std::size_t slash = std::min(resource.find('/'), resource.size());
+      const std::string subresource = resource.substr(std::min(slash + 1, resource.size()));
+      for (const std::string& verb : verbs)
+        permissions.push_back({verb, group, resource.substr(0, slash), subresource, ns});
+    }
+  }
+  return ok();
+}
+
+// "deployments.apps", as kubectl names it.
+std::string what(const Permission& permission) {
+  std::string text = permission.resource;
+  if (!permission.group.empty()) text += "." + permission.group;
+  if (!permission.subresource.empty()) text += "/" + permission.subresource;
+  return text;
+}
+
+std::string where(const Permission& permission) {
+  return permission.ns.empty() ? " in all namespaces" : " in namespace " + permission.ns;
+}
+
+bool same_resource(const Permission& a, const Permission& b) {
+  return a.group == b.group && a.resource == b.resource && a.subresource == b.subresource && a.ns == b.ns;
+}
+
+}  // namespace
+
+Result<std::vector<Permission>> permissions_of(std::string_view rules,
+                                               const std::vector<std::string>& namespaces) {
+  TP_ASSIGN_OR_RETURN(const auto documents, domain::parse_manifests(rules));
+  const std::vector<std::string> everywhere{""};
+  std::vector<Permission> permissions;
+  for (const std::string& ns : namespaces.empty() ? everywhere : namespaces) {
+    for (const domain::Manifest& document : documents) {
+      for (const Json& rule : document.value) TP_TRY(add_rule(rule, ns, permissions));
+    }
+  }
+  return permissions;
+}
+
+Result<std::vector<Permission>> needed_permissions(const RunOptions& options) {
+  std::vector<Permission> permissions;
+  for (const EmbeddedFile& file : embedded_rules()) {
+    if (file.name == "operator-platform-rules.yaml" && !options.build.platform) continue;
+    auto its = permissions_of(file.text, options.watch_namespaces);
+    if (!its) return std::move(its).error().wrap(file.name);
+    permissions.insert(permissions.end(), its->begin(), its->end());
+  }
+  return permissions;
+}
+
+std::vector<Check> judge(const std::vector<Answer>& answers) {
+  std::vector<Check> checks;
+  for (std::size_t i = 0; i < answers.size();) {
+    const Permission& first = answers[i].permission;
+    std::string granted;
+    for (; i < answers.size() && same_resource(answers[i].permission, first); ++i) {
+      const std::string& verb = answers[i].permission.verb;
+      if (answers[i].allowed) {
+        granted += (granted.empty() ? "" : ", ") + verb;
+      } else {
+        checks.push_back({Verdict::Missing, kAbout, verb + " " + what(first) + where(first)});
+      }
+    }
+    if (!granted.empty()) checks.push_back({Verdict::Ok, kAbout, granted + " " + what(first) + where(first)});
+  }
+  return checks;
+}
+
+}  // namespace tp::provisioner
