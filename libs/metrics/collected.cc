@@ -20,7 +20,7 @@ class Collector final : public prometheus::Collectable {
 GaugeFamily::GaugeFamily(std::string name, std::string help)
     : family_{std::move(name), std::move(help), prometheus::MetricType::Gauge, {}} {}
 
-void GaugeFamily::add(const prometheus::Labels& labels, double value) {
+void GaugeFamily::add(const Labels& labels, double value) {
   prometheus::ClientMetric& metric = family_.metric.emplace_back();
   for (const auto& [name, text] : labels) metric.label.push_back({name, text});
   metric.gauge.value = value;

@@ -13,6 +13,7 @@
 // For metrics that are computed when they are asked for.
 namespace tp::metrics {
 
+using prometheus::Labels;
 using prometheus::MetricFamily;
 using Families = std::vector<MetricFamily>;
 
@@ -21,7 +22,7 @@ class GaugeFamily {
  public:
   GaugeFamily(std::string name, std::string help);
 
-  void add(const prometheus::Labels& labels, double value);
+  void add(const Labels& labels, double value);
   [[nodiscard]] MetricFamily take() && { return std::move(family_); }
 
  private:

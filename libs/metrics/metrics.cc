@@ -29,6 +29,19 @@ bool by_labels(const prometheus::ClientMetric& a, const prometheus::ClientMetric
       [](const auto& x, const auto& y) { return std::tie(x.name, x.value) < std::tie(y.name, y.value); });
 }
 
+// Two collectors may have series of one family, which must not be told in two places.
+void merge_namesakes(std::vector<prometheus::MetricFamily>& sorted) {
+  std::vector<prometheus::MetricFamily> merged;
+  for (prometheus::MetricFamily& family : sorted) {
+    if (merged.empty() || merged.back().name != family.name) {
+      merged.push_back(std::move(family));
+    } else {
+      std::ranges::move(family.metric, std::back_inserter(merged.back().metric));
+    }
+  }
+  sorted = std::move(merged);
+}
+
 }  // namespace
 
 struct Registry::Impl {
@@ -89,7 +102,9 @@ std::string Registry::expose() const {
     if (const auto collectable = weak.lock())
       std::ranges::move(collectable->Collect(), std::back_inserter(families));
   }
-  std::sort(families.begin(), families.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  std::stable_sort(families.begin(), families.end(),
+                   [](const auto& a, const auto& b) { return a.name < b.name; });
+  merge_namesakes(families);
   for (auto& family : families) std::sort(family.metric.begin(), family.metric.end(), by_labels);
 
   std::ostringstream out;

@@ -42,7 +42,7 @@ class Registry {
                                      const Labels& labels = {});
 
   // A collector whose values are computed at scrape time (per-team gauges). Must outlive the registry's last
-  // scrape.
+  // scrape. Several may give series of one family, of the same type and with the same help.
   void collect(std::weak_ptr<prometheus::Collectable> collectable);
 
   // Prometheus text exposition format 0.0.4, whatever the locale; Content-Type in kContentType. Families are

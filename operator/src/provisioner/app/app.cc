@@ -52,7 +52,7 @@ class App {
                         kube::Cluster::connect(config, "team-operator/" TP_VERSION, clock_, log_, registry_));
     log_.info("operator starts", {{"version", TP_VERSION}, {"server", config.server}});
     if (options_.build.platform) {
-      TP_TRY(services_.connect(options_, registry_));
+      TP_TRY(services_.connect(options_, &registry_));
       platform_.emplace(services_.platform());
     }
     // Before those who wake the workers.
@@ -71,15 +71,15 @@ class App {
   void make_controller() {
     reconciler_ = std::make_unique<TeamReconciler>(
         cluster_->api(), caches_, platform_ ? &*platform_ : nullptr, breaker_,
-        TeamReconciler::Settings{.build = options_.build,
-                                 .resync_interval = options_.resync_interval,
-                                 .drift_interval = options_.drift_interval,
-                                 .give_up_after = options_.deletion_give_up,
-                                 .on_status = [this](const Team& team, const domain::TeamStatus& status) {
-                                   times_.reported(team, status);
-                                 },
-                                 .releases = options_.releases,
-                                 .on_release_change = [this] { releases_->recount(); }},
+        TeamReconciler::Settings{
+            .build = options_.build,
+            .resync_interval = options_.resync_interval,
+            .drift_interval = options_.drift_interval,
+            .give_up_after = options_.deletion_give_up,
+            .on_status = [this](const Team& team,
+                                const domain::TeamStatus& status) { times_.reported(team, status); },
+            .releases = options_.releases,
+            .on_release_change = [this] { releases_->recount(); }},
         clock_, rng_, log_.named("reconcile"));
     // Those who wait for the services leave as many as --workers to the others.
     const unsigned workers = options_.workers + (platform_ ? options_.platform_workers : 0);
@@ -129,8 +129,8 @@ class App {
     TP_ASSIGN_OR_RETURN(probes_, Probes::serve(options_, registry_, *inspector_, log_));
     if (options_.debug_bind_address.empty()) return ok();
     TP_ASSIGN_OR_RETURN(debug_, serve_debug(
-                                    options_.debug_bind_address, [this] { return inspector_->state(); }, sink_,
-                                    log_.named("debug")));
+                                    options_.debug_bind_address, [this] { return inspector_->state(); },
+                                    sink_, log_.named("debug")));
     return ok();
   }
 

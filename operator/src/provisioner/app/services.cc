@@ -1,5 +1,6 @@
 #include "provisioner/app/services.h"
 
+#include <string_view>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -13,7 +14,10 @@ namespace tp::provisioner {
 Services::Services(const Clock& clock, const log::Logger& log, kube::WorkQueue& queue, std::size_t places)
     : clock_(clock), log_(log), bulkhead_(places, [&queue](const kube::ObjectKey& key) { queue.add(key); }) {}
 
-Status Services::connect(const RunOptions& options, metrics::Registry& registry) {
+Status Services::connect(const RunOptions& options, metrics::Registry* registry) {
+  const auto observer = [registry](std::string_view service) {
+    return registry == nullptr ? platform::CallObserver{} : count_calls(*registry, service);
+  };
   std::vector<http::ConnectTo> rules;
   for (const std::string& rule : options.connect_to) {
     auto parsed = http::parse_connect_to(rule);
@@ -23,13 +27,15 @@ Status Services::connect(const RunOptions& options, metrics::Registry& registry)
   TP_ASSIGN_OR_RETURN(config_client_,
                       client("--config-service-url", options.build.config_service_url, rules));
   config_token_.emplace(options.config_service_token_file, clock_, log_.named("token"));
-  config_.emplace(*config_client_, *config_token_, clock_, count_calls(registry, kConfigService));
-  collector_ = metrics::collector([this] { return service_families(*config_, bulkhead_); });
-  registry.collect(collector_);
+  config_.emplace(*config_client_, *config_token_, clock_, observer(kConfigService));
+  if (registry != nullptr) {
+    collector_ = metrics::collector([this] { return service_families(*config_, bulkhead_); });
+    registry->collect(collector_);
+  }
   if (!options.build.bootstrap) return ok();
   TP_ASSIGN_OR_RETURN(pipeline_client_, client("--ai-pipeline-url", options.ai_pipeline_url, rules));
   pipeline_token_.emplace(options.ai_pipeline_token_file, clock_, log_.named("token"));
-  pipeline_.emplace(*pipeline_client_, *pipeline_token_, clock_, count_calls(registry, kAiPipeline));
+  pipeline_.emplace(*pipeline_client_, *pipeline_token_, clock_, observer(kAiPipeline));
   return ok();
 }
 

@@ -32,9 +32,9 @@ class Services {
   // is one.
   Services(const Clock& clock, const log::Logger& log, kube::WorkQueue& queue, std::size_t places);
 
-  // The error names the flag. Calls are counted in `registry` (service_metrics.h), which must be asked no more
-  // once this is gone.
-  Status connect(const RunOptions& options, metrics::Registry& registry);
+  // The error names the flag. Calls are counted in `registry` (service_metrics.h), if there is one; it must
+  // be asked no more once this is gone.
+  Status connect(const RunOptions& options, metrics::Registry* registry = nullptr);
 
   // Once connected.
   [[nodiscard]] Platform platform();
