@@ -47,16 +47,13 @@ std::optional<std::chrono::milliseconds> CircuitBreaker::hold(const ObjectKey& k
   if (found == buckets_.end() || !found->second.open_until) return std::nullopt;
   Bucket& bucket = found->second;
   const SteadyTime now = clock_.now();
-  if (now >= *bucket.open_until) {
-    close(bucket, now);
-    return std::nullopt;
+  if (now < bucket.next_probe) {
+    held_.Increment();
+    return next_look(bucket, now);
   }
-  if (now >= bucket.next_probe) {
-    bucket.next_probe = now + settings_.probe_interval;
-    return std::nullopt;
-  }
-  held_.Increment();
-  return next_look(bucket, now);
+  bucket.next_probe = now + settings_.probe_interval;
+  if (now >= *bucket.open_until) close(bucket, now);
+  return std::nullopt;
 }
 
 void CircuitBreaker::record(const ObjectKey& key, const Source& source) {
@@ -120,8 +117,8 @@ double CircuitBreaker::tokens_at(const Bucket& bucket, SteadyTime now) const {
 }
 
 std::chrono::milliseconds CircuitBreaker::next_look(const Bucket& bucket, SteadyTime now) {
-  const auto until = std::min(bucket.next_probe, *bucket.open_until) - now;
-  return std::max(std::chrono::ceil<std::chrono::milliseconds>(until), std::chrono::milliseconds{0});
+  const auto until = std::chrono::ceil<std::chrono::milliseconds>(bucket.next_probe - now);
+  return std::max(until, std::chrono::milliseconds{0});
 }
 
 void CircuitBreaker::count(std::string_view kind, const char* result, double events) {

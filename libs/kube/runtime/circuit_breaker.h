@@ -35,8 +35,8 @@ struct CircuitBreakerSettings {
 // brings as many events and writes nothing. An event without a write costs some 20 us here, so it needs no
 // breaker.
 //
-// Time heals it: it closes when open_for is over. The bucket does not fill meanwhile, so a fight that goes on
-// opens it again with its first write, and there is one write a probe_interval throughout.
+// Time heals it: the first look after open_for closes it. The bucket does not fill meanwhile, so a fight that
+// goes on opens it again with its first write, and there is one write a probe_interval throughout.
 //
 // A key whose bucket is full and closed is forgotten, as it would be the same without (Crossplane waits 24
 // h), so memory is bounded by the keys that were written to within capacity / refill_per_second, 100 s.

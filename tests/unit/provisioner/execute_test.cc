@@ -149,9 +149,10 @@ TEST_CASE("execute: where a stranger has the name nothing is written", "[execute
   CHECK(f.http.seen == Strings{"PATCH ai-pipeline-acme-checkout", "GET ai-pipeline-acme-checkout"});
   REQUIRE(outcome.stalls.size() == 1);
   CHECK(outcome.stalls.front().reason == "Conflict");
-  // Nobody tells us when the stranger goes: another try is due.
-  REQUIRE(outcome.errors.size() == 1);
-  CHECK(is_retryable(outcome.errors.front().code));
+  // Nobody tells us when the stranger goes: another look is due. That is no error.
+  CHECK(outcome.errors.empty());
+  CHECK(outcome.again == std::chrono::seconds{15});
+  CHECK(outcome.written.empty());
 }
 
 TEST_CASE("execute: a child of ours whose labels were stripped is recognised and written to by its uid",

@@ -122,6 +122,26 @@ TEST_CASE("status: stalls win over errors, errors over progress", "[status]") {
   CHECK(condition(stalled, "Ready") == "False Conflict");
 }
 
+TEST_CASE("status: a storm is said, by kind and suspect, and takes nothing from the rest", "[status]") {
+  const Observed observed = converged(scheduled(a_team()), kBuild);
+  CHECK(condition(status_of(observed), "Responsive") == "absent");
+  Outcome outcome;
+  outcome.storm = kube::CircuitBreaker::Storm{.kind = "CronJob",
+                                              .suspect = "argocd",
+                                              .probe_interval = std::chrono::seconds{30},
+                                              .next_look = std::chrono::seconds{17}};
+  const auto status = status_of(observed, outcome);
+  CHECK(condition(status, "Responsive") == "False WriteStorm");
+  CHECK(condition(status, "Ready") == "True Provisioned");
+  const std::string& message = kube::find_condition(status.conditions, "Responsive")->message;
+  CHECK(message.find("CronJob is changed back") != std::string::npos);
+  CHECK(message.find("field manager argocd") != std::string::npos);
+  CHECK(message.find("every 30 s") != std::string::npos);
+  // When it is looked at next is no reason to write a status.
+  outcome.storm->next_look = std::chrono::seconds{3};
+  CHECK(status_of(observed, outcome) == status);
+}
+
 TEST_CASE("status: a suspended pipeline is said so and does not hold up the team", "[status]") {
   Team team = scheduled(a_team());
   team.spec.pipeline->suspend = true;

@@ -51,6 +51,24 @@ TEST_CASE("take_over_patch: nothing to take, nothing to do", "[kube]") {
   CHECK_FALSE(take_over_patch(object, "team-operator"));
 }
 
+TEST_CASE("last_other_writer: the newest entry that is neither ours nor of the status", "[kube]") {
+  Json object{{"metadata", {{"managedFields", Json::array()}}}};
+  Json& entries = object["metadata"]["managedFields"];
+  CHECK(last_other_writer(object, "team-operator").empty());
+  const auto add = [&](const char* manager, const char* time, const char* subresource = "") {
+    entries.push_back({{"manager", manager}, {"time", time}, {"subresource", subresource}});
+  };
+  add("team-operator", "2026-01-01T00:00:09Z");
+  CHECK(last_other_writer(object, "team-operator").empty());
+  add("kubectl-edit", "2026-01-01T00:00:01Z");
+  add("rogue", "2026-01-01T00:00:03Z");
+  add("helm", "2026-01-01T00:00:02Z");
+  add("kube-controller-manager", "2026-01-01T00:00:09Z", "status");
+  CHECK(last_other_writer(object, "team-operator") == "rogue");
+  add("kube-controller-manager", "2026-01-01T00:00:04Z", "scale");
+  CHECK(last_other_writer(object, "team-operator") == "kube-controller-manager");
+}
+
 TEST_CASE("release_patch: removes the one reference, guarded", "[kube]") {
   const auto text = release_patch(live(), "team");
   REQUIRE(text);

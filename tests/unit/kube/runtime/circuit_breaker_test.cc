@@ -78,7 +78,7 @@ TEST_CASE("CircuitBreaker: while open one look in 30 s gets through, and all aft
   CHECK_FALSE(f.breaker.hold(kKey));
 }
 
-TEST_CASE("CircuitBreaker: who waits comes back when it lets something through or closes", "[breaker]") {
+TEST_CASE("CircuitBreaker: two looks of a fight are never closer than the interval", "[breaker]") {
   test::FakeClock clock;
   metrics::Registry registry;
   CircuitBreaker breaker{
@@ -87,9 +87,12 @@ TEST_CASE("CircuitBreaker: who waits comes back when it lets something through o
   CHECK(breaker.hold(kKey) == 30s);
   clock.advance(30s);
   CHECK_FALSE(breaker.hold(kKey));
-  CHECK(breaker.hold(kKey) == 10s);
-  CHECK(breaker.storm(kKey)->next_look == 10s);
-  clock.advance(10s);
+  CHECK(breaker.hold(kKey) == 30s);
+  CHECK(breaker.storm(kKey)->next_look == 30s);
+  // Its time is over in the middle of an interval.
+  clock.advance(29s);
+  CHECK(breaker.hold(kKey) == 1s);
+  clock.advance(1s);
   CHECK_FALSE(breaker.hold(kKey));
   CHECK_FALSE(breaker.storm(kKey));
 }
