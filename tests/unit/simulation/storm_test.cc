@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "domain/team_provisioning.h"
 #include "support/catch.h"
 #include "world.h"
 
