@@ -16,7 +16,7 @@
 namespace tp::domain {
 
 inline constexpr kube::ResourceType kAgentReleases{"incidentfox.io", "v1alpha1", "agentreleases",
-                                                   "AgentRelease"};
+                                                   "AgentRelease", false};
 // Annotation "true": teams that name no release follow this one. Of several the newest counts, as with
 // StorageClasses.
 inline constexpr std::string_view kIsDefaultRelease = "incidentfox.io/is-default-release";

@@ -7,14 +7,17 @@ the operator has asked for since the first of these tests, though, and so it com
 import pytest
 
 from support import rights
+from support.kube import TEAM_API
 from support.teams import everything, scheduled
 from support.waiting import eventually
 
 
 @pytest.fixture
 def all_done(kube, operator, teams):
-    teams.apply("rights", **everything(deletionPolicy={"children": "Orphan"}))
+    kube.apply({"apiVersion": TEAM_API, "kind": "AgentRelease", "metadata": {"name": "rights"}, "spec": {"agentImage": "agent:1"}})
+    teams.apply("rights", release="rights", **everything(deletionPolicy={"children": "Orphan"}))
     eventually(lambda: teams.ready("rights"))
+    eventually(lambda: kube.get("AgentRelease", None, "rights")["status"]["teams"] == 1)
     for (kind, name), before in teams.children().items():  # a look at what has our name, to see whose it is: get
         labels = before["metadata"]["labels"]
         kube.merge(kind, teams.namespace, name, {"metadata": {"labels": None}})
@@ -27,6 +30,7 @@ def all_done(kube, operator, teams):
     eventually(lambda: teams.ready("rights"))
     teams.delete("rights")
     eventually(lambda: not teams.all())
+    kube.delete("AgentRelease", None, "rights")
 
 
 def test_no_request_is_refused_and_no_right_unused(all_done, audit, session_start):
