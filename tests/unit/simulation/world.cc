@@ -61,6 +61,7 @@ struct World::Life {
                    caches,
                    in.platform ? &services : nullptr,
                    breaker,
+                   in.told,
                    {.build = build},
                    in.clock,
                    in.rng_,

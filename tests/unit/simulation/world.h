@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "base/random.h"
 #include "kube/core/resource.h"
+#include "kube/events/event.h"
 #include "log/log.h"
 #include "provisioner/desired/build_context.h"
 #include "support/fake_clock.h"
@@ -33,6 +35,13 @@ class SequenceRng final : public Rng {
 
  private:
   std::uint64_t state_ = 0;
+};
+
+// Everything that was ever told.
+struct Told final : kube::EventSink {
+  void announce(kube::Event event) override { events.push_back(std::move(event)); }
+
+  std::vector<kube::Event> events;
 };
 
 // The cluster and the services around it, and an operator that works there until nothing is left to do. It
@@ -80,6 +89,7 @@ class World {
   ModelApiServer kube{calls};
   ModelConfigService config{calls};
   ModelPipeline pipeline{calls};
+  Told told;
   // A watch brings nothing before the operator has run out of work: the caches are as old as they can be.
   bool late_watches = false;
   // Whether the operator looks after teams in the services around the cluster; for its next life.

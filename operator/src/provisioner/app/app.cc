@@ -12,6 +12,7 @@
 #include "base/mutex.h"
 #include "base/random.h"
 #include "kube/cluster/cluster.h"
+#include "kube/events/recorder.h"
 #include "kube/runtime/controller.h"
 #include "kube/runtime/reflector.h"
 #include "kube/runtime/work_queue.h"
@@ -26,6 +27,7 @@
 #include "provisioner/app/team_times.h"
 #include "provisioner/app/triggers.h"
 #include "provisioner/app/watcher.h"
+#include "provisioner/desired/metadata.h"
 #include "provisioner/reconcile/caches.h"
 #include "provisioner/reconcile/reconciler.h"
 
@@ -51,6 +53,10 @@ class App {
     TP_ASSIGN_OR_RETURN(cluster_,
                         kube::Cluster::connect(config, "team-operator/" TP_VERSION, clock_, log_, registry_));
     log_.info("operator starts", {{"version", TP_VERSION}, {"server", config.server}});
+    events_.emplace(cluster_->api(),
+                    kube::EventRecorderOptions{.controller = "incidentfox.io/team-operator",
+                                               .instance = std::string{kFieldManager}},
+                    clock_, rng_, log_.named("events"), registry_);
     if (options_.build.platform) {
       TP_TRY(services_.connect(options_, &registry_));
       platform_.emplace(services_.platform());
@@ -70,7 +76,7 @@ class App {
 
   void make_controller() {
     reconciler_ = std::make_unique<TeamReconciler>(
-        cluster_->api(), caches_, platform_ ? &*platform_ : nullptr, breaker_,
+        cluster_->api(), caches_, platform_ ? &*platform_ : nullptr, breaker_, *events_,
         TeamReconciler::Settings{
             .build = options_.build,
             .resync_interval = options_.resync_interval,
@@ -80,7 +86,7 @@ class App {
                                 const domain::TeamStatus& status) { times_.reported(team, status); },
             .releases = options_.releases,
             .on_release_change = [this] { releases_->recount(); }},
-        clock_, rng_, log_.named("reconcile"));
+        clock_, rng_, log_.named("reconcile").with({"controller", kController}));
     // Those who wait for the services leave as many as --workers to the others.
     const unsigned workers = options_.workers + (platform_ ? options_.platform_workers : 0);
     controller_ = std::make_unique<kube::Controller>(kController, queue_, *reconciler_,
@@ -163,6 +169,7 @@ class App {
 
   // Threads: stopped in the order opposite to this one.
   std::unique_ptr<ReleaseController> releases_;
+  std::optional<kube::EventRecorder> events_;
   std::vector<Watcher> watchers_;
   std::unique_ptr<kube::Controller> controller_;
   std::shared_ptr<prometheus::Collectable> team_metrics_;

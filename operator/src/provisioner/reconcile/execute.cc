@@ -81,11 +81,7 @@ struct Executor::Run {
     return applied.error();
   }
 
-  Status operator()(const ApplyChild& action) {
-    if (action.uid.empty()) return create(action);
-    if (action.adopt) TP_TRY(take_over(action));
-    return update(action);
-  }
+  Status operator()(const ApplyChild& action) { return action.uid.empty() ? create(action) : keep(action); }
 
   Status operator()(const DeleteChild& action) {
     const kube::ResourceType& type = info(action.slot).type;
@@ -217,8 +213,16 @@ struct Executor::Run {
     }
     ApplyChild again{action.slot, action.object, live.meta.uid,
                      live.managed_by == ManagedBy::Legacy || !live.owned};
-    if (again.adopt) TP_TRY(take_over(again));
-    return update(again);
+    return keep(again);
+  }
+
+  // Updates what is there, and takes it over first if somebody else has made it.
+  Status keep(const ApplyChild& action) {
+    if (!action.adopt) return update(action);
+    TP_TRY(take_over(action));
+    TP_TRY(update(action));
+    outcome.adopted.push_back(std::string{info(action.slot).type.kind} + " " + key_of(action.object).str());
+    return ok();
   }
 
   Status take_over(const ApplyChild& action) {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct Outcome {
   std::vector<Error> errors{};                         // worth another try
   unsigned writes = 0;                                 // requests that may have changed something
   std::vector<std::string_view> written{};             // kinds of the objects that were changed
+  std::vector<std::string> adopted{};                  // "Deployment ns/name": children that were taken over
   std::optional<std::chrono::milliseconds> again{};    // look again then, although nothing is known to change
   std::optional<kube::CircuitBreaker::Storm> storm{};  // something undoes what is written
 };

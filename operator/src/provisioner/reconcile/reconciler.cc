@@ -12,7 +12,9 @@
 #include "domain/team_status.h"
 #include "json/parse.h"
 #include "kube/core/ownership.h"
+#include "kube/runtime/reconcile_log.h"
 #include "provisioner/desired/metadata.h"
+#include "provisioner/reconcile/news.h"
 #include "provisioner/reconcile/release_rules.h"
 #include "provisioner/reconcile/runtime_state.h"
 #include "provisioner/reconcile/status.h"
@@ -67,6 +69,7 @@ TeamReconciler::TeamReconciler(kube::ApiClient& api,
                                Caches& caches,
                                const Platform* platform,
                                kube::CircuitBreaker& breaker,
+                               kube::EventSink& events,
                                Settings settings,
                                const Clock& clock,
                                Rng& rng,
@@ -75,6 +78,7 @@ TeamReconciler::TeamReconciler(kube::ApiClient& api,
       caches_(caches),
       platform_(platform),
       breaker_(breaker),
+      events_(events),
       settings_(std::move(settings)),
       clock_(clock),
       rng_(rng),
@@ -89,8 +93,7 @@ TeamReconciler::TeamReconciler(kube::ApiClient& api,
           [&caches](const std::string& release) {
             return caches.teams_with(Caches::ReleaseUse::Failed, release).size();
           }),
-      vault_(api, caches),
-      announcer_(api, clock, rng) {}
+      vault_(api, caches) {}
 
 Result<kube::Next> TeamReconciler::reconcile(const Context& ctx, const kube::ObjectKey& key) {
   auto next = look(ctx, key);
@@ -114,7 +117,7 @@ Result<kube::Next> TeamReconciler::look(const Context& ctx, const kube::ObjectKe
     if (const kube::Next next = next_look(*observed->team, {}, {}); *next.after > milliseconds{0})
       return next;
   }
-  return pass(ctx, *observed, log_.with({"team", key.str()}).with({"reconcile_id", ctx.id}));
+  return pass(ctx, *observed, kube::log_of_reconcile(log_, ctx, key));
 }
 
 std::optional<Observed> TeamReconciler::observe(const kube::ObjectKey& key) {
@@ -189,7 +192,6 @@ Result<kube::Next> TeamReconciler::platform_pass(const Context& ctx,
   outcome = perform(ctx, team, plan, log);
   outcome.writes += writes_before;
   if (plan.bootstrap && !steps.report().error) steps.bootstrap();
-  for (const Announcement& news : steps.report().announcements) announcer_.announce(ctx, team, news, log);
   return conclude(ctx, observed, plan, outcome, steps.report());
 }
 
@@ -210,6 +212,11 @@ Result<kube::Next> TeamReconciler::conclude(const Context& ctx,
     // A fight about the status itself. (Where there was something else to write, that has been counted.)
     if (reported && !wrote) breaker_.record(team.meta.key, {domain::kTeamProvisionings.kind});
     wrote = wrote || reported;
+    const auto& conditions = after->team->status.conditions;
+    for (const Announcement& news :
+         news_of(conditions, status.conditions, outcome, report, clock_.wall_now())) {
+      events_.announce(event_about(*after->team, news));
+    }
   }
   if (!outcome.errors.empty()) return outcome.errors.front();
   if (report.error) return *report.error;
@@ -251,7 +258,7 @@ Result<kube::Next> TeamReconciler::farewell(const Context& ctx,
     if (!done) {
       const Announcement news{
           true, "GaveUp", "the services did not answer until the end; left as it was: " + what_is_left(team)};
-      announcer_.announce(ctx, team, news, log);
+      events_.announce(event_about(team, news));
       log.error("a deletion gives up", {{"left", what_is_left(team)}});
     }
   }

@@ -11,10 +11,10 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "base/random.h"
+#include "kube/events/event.h"
 #include "kube/runtime/circuit_breaker.h"
 #include "kube/runtime/reconciler.h"
 #include "log/log.h"
-#include "provisioner/reconcile/announcer.h"
 #include "provisioner/reconcile/bulkhead.h"
 #include "provisioner/reconcile/caches.h"
 #include "provisioner/reconcile/execute.h"
@@ -68,6 +68,7 @@ class TeamReconciler final : public kube::Reconciler {
                  Caches& caches,
                  const Platform* platform,
                  kube::CircuitBreaker& breaker,
+                 kube::EventSink& events,
                  Settings settings,
                  const Clock& clock,
                  Rng& rng,
@@ -140,6 +141,7 @@ class TeamReconciler final : public kube::Reconciler {
   Caches& caches_;
   const Platform* const platform_;
   kube::CircuitBreaker& breaker_;
+  kube::EventSink& events_;
   const Settings settings_;
   const Clock& clock_;
   Rng& rng_;
@@ -147,7 +149,6 @@ class TeamReconciler final : public kube::Reconciler {
   Executor executor_;
   ReleasePacer pacer_;
   TokenVault vault_;
-  const Announcer announcer_;
 
   mutable Mutex m_;
   std::unordered_map<kube::ObjectKey, Memory> memory_ TP_GUARDED_BY(m_);
