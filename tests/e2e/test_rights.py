@@ -8,8 +8,23 @@ import pytest
 
 from support import rights
 from support.kube import TEAM_API
-from support.teams import everything, scheduled
+from support.provisioning import annotate
+from support.teams import everything, reason, scheduled
 from support.waiting import eventually
+
+
+def told_twice(kube, teams, name):
+    """Something to tell of that happens again: a name that is taken, and looked at once more."""
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": teams.namespace, "name": f"agent-dedicated-acme-{name}"},
+               "spec": {"ports": [{"port": 1}]}}
+    kube.create(service)
+    teams.change(name, runtime={"mode": "Dedicated"})
+    eventually(lambda: reason(teams.get(name)) == "Conflict")
+    annotate(teams, name, requested_at="again")
+    eventually(lambda: any("series" in e for e in kube.list("Event", teams.namespace)))
+    teams.change(name, runtime={"mode": "Shared"})
+    eventually(lambda: not teams.children())
+    kube.delete("Service", teams.namespace, service["metadata"]["name"])
 
 
 @pytest.fixture
@@ -26,6 +41,7 @@ def all_done(kube, operator, teams):
     eventually(lambda: len(teams.children()) == 1)
     teams.change("rights", pipeline=None)
     eventually(lambda: not teams.children())
+    told_twice(kube, teams, "rights")
     teams.change("rights", pipeline=scheduled())
     eventually(lambda: teams.ready("rights"))
     teams.delete("rights")
