@@ -11,7 +11,7 @@ import pathlib
 import pytest
 import yaml
 
-from support.kube import ApiError
+from support.kube import TEAM_API, ApiError
 from support.operator_process import run_operator
 from support.teams import team
 
@@ -26,6 +26,8 @@ NAMESPACE = "samples"
 
 
 def manifest(case, spec):
+    if case.get("kind") == "AgentRelease":
+        return {"apiVersion": TEAM_API, "kind": "AgentRelease", "metadata": {"name": "sample"}, "spec": copy.deepcopy(spec)}
     obj = team(NAMESPACE, "sample")
     obj["spec"] = copy.deepcopy(spec) if case.get("whole") else IDENTITY | copy.deepcopy(spec)
     return obj
@@ -61,7 +63,7 @@ def judge_by_server(server, case):
             after["metadata"]["resourceVersion"] = created["metadata"]["resourceVersion"]
             server.call("PUT", server.path_of(after), after, query=strict)
         finally:
-            server.delete("TeamProvisioning", NAMESPACE, "sample")
+            server.delete(after["kind"], NAMESPACE, "sample")
     except ApiError as error:
         return error
     return None
@@ -94,5 +96,6 @@ def test_the_validator_agrees(tmp_path, case):
         assert done.returncode == 0, done.stderr
         return
     assert done.returncode == 1, f"exit {done.returncode}: {done.stdout}{done.stderr}"
-    prefix = f"{file}: {NAMESPACE}/sample: {case['path']}: "
+    name = "sample" if "kind" in case else f"{NAMESPACE}/sample"
+    prefix = f"{file}: {name}: {case['path']}: "
     assert any(prefix in line for line in done.stderr.splitlines()), f"nothing about {case['path']}:\n{done.stderr}"

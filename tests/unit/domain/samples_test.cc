@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "domain/agent_release.h"
 #include "domain/manifest.h"
 #include "domain/parse_team.h"
 #include "json/document.h"
@@ -25,7 +26,19 @@ std::vector<std::filesystem::path> sample_files() {
   return files;
 }
 
+std::vector<FieldError> judge_release(const nlohmann::json& sample) {
+  json::Document document;
+  REQUIRE(document.parse(json::dump({{"apiVersion", "incidentfox.io/v1alpha1"},
+                                     {"kind", "AgentRelease"},
+                                     {"metadata", {{"name", "sample"}}},
+                                     {"spec", sample.at("spec")}})));
+  const auto parsed = parse_release(document.root(), true);
+  REQUIRE(parsed);
+  return parsed->errors;
+}
+
 std::vector<FieldError> judge(const nlohmann::json& sample) {
+  if (sample.value("kind", "") == "AgentRelease") return judge_release(sample);
   nlohmann::json object{{"apiVersion", "incidentfox.io/v1alpha1"},
                         {"kind", "TeamProvisioning"},
                         {"metadata", {{"name", "sample"}}},

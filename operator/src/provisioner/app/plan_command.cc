@@ -40,21 +40,10 @@ bool is_release(const domain::Manifest& manifest) {
   return manifest.value.is_object() && manifest.value.value("kind", "") == domain::kAgentReleases.kind;
 }
 
-Result<ReleasesByName> read_releases(const std::vector<domain::Manifest>& manifests) {
-  ReleasesByName releases;
-  for (const domain::Manifest& manifest : manifests) {
-    if (!is_release(manifest)) continue;
-    json::Document document;
-    TP_TRY(document.parse(json::dump(manifest.value)));
-    auto release = domain::parse_release(document.root(), true);
-    if (!release) return std::move(release).error().wrap("line " + std::to_string(manifest.line));
-    if (!release->errors.empty()) {
-      return Error{ErrorCode::InvalidArgument,
-                   release->meta.key.name + ": " + domain::describe(release->errors)};
-    }
-    releases[release->meta.key.name] = std::make_shared<const domain::AgentRelease>(*std::move(release));
-  }
-  return releases;
+Result<domain::AgentRelease> read_release(const domain::Manifest& manifest) {
+  json::Document document;
+  TP_TRY(document.parse(json::dump(manifest.value)));
+  return domain::parse_release(document.root(), true);
 }
 
 Observed observe(Team team, const ReleasesByName& releases) {
@@ -97,28 +86,41 @@ std::string render(const domain::TeamProvisioning& team, const Plan& plan) {
 
 Result<std::string> plan_file(const PlanOptions& options) {
   TP_ASSIGN_OR_RETURN(const std::vector<domain::Manifest> manifests, domain::load_manifests(options.file));
-  auto releases = read_releases(manifests);
-  if (!releases) return std::move(releases).error().wrap(options.file);
   std::string text;
   std::string problems;
+  const auto complain = [&](const kube::ObjectKey& key, const std::vector<domain::FieldError>& errors) {
+    for (const domain::FieldError& error : errors) {
+      problems += (problems.empty() ? "" : "\n") + options.file + ": " + key.str() + ": " + error.path +
+                  ": " + error.message;
+    }
+  };
+  const auto unreadable = [&](Error error, const domain::Manifest& manifest) {
+    return std::move(error).wrap(options.file + ": line " + std::to_string(manifest.line));
+  };
+
+  ReleasesByName releases;
+  for (const domain::Manifest& manifest : manifests) {
+    if (!is_release(manifest)) continue;
+    auto release = read_release(manifest);
+    if (!release) return unreadable(std::move(release).error(), manifest);
+    complain(release->meta.key, release->errors);
+    releases[release->meta.key.name] = std::make_shared<const domain::AgentRelease>(*std::move(release));
+  }
   for (const domain::Manifest& manifest : manifests) {
     if (is_release(manifest)) continue;
     auto parsed = read_team(manifest, options.ns);
-    if (!parsed)
-      return std::move(parsed).error().wrap(options.file + ": line " + std::to_string(manifest.line));
+    if (!parsed) return unreadable(std::move(parsed).error(), manifest);
     auto errors = parsed->errors;
     const auto policy = check_policy(parsed->team, options.build);
     errors.insert(errors.end(), policy.begin(), policy.end());
-    for (const domain::FieldError& error : errors) {
-      problems += (problems.empty() ? "" : "\n") + options.file + ": " + parsed->team.meta.key.str() + ": " +
-                  error.path + ": " + error.message;
-    }
+    complain(parsed->team.meta.key, errors);
     if (!errors.empty()) continue;
-    const Observed observed = observe(Team{std::move(parsed->team), {}}, *releases);
+    const Observed observed = observe(Team{std::move(parsed->team), {}}, releases);
     text += (text.empty() ? "" : "---\n") + render(*observed.team, make_plan(observed, options.build));
   }
   if (!problems.empty()) return Error{ErrorCode::InvalidArgument, std::move(problems)};
-  if (text.empty()) return Error{ErrorCode::InvalidArgument, options.file + ": holds no TeamProvisioning"};
+  if (manifests.empty() || (text.empty() && releases.empty()))
+    return Error{ErrorCode::InvalidArgument, options.file + ": holds no TeamProvisioning"};
   return text;
 }
 
