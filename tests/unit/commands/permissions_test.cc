@@ -50,14 +50,19 @@ TEST_CASE("permissions: a rule that cannot be asked about is no rule", "[command
 // Every file of rules that the chart has is asked about by an operator that uses everything.
 TEST_CASE("permissions: those of the chart", "[commands]") {
   RunOptions options;
+  options.watch_namespaces = {"a"};
+  options.build.releases = false;
   const auto without = needed_permissions(options);
   REQUIRE(without);
-  const Permission secrets{"get", "", "secrets", "", ""};
-  CHECK(std::find(without->begin(), without->end(), secrets) == without->end());
+  options.build.releases = true;
   options.build.platform = true;
   const auto with = needed_permissions(options);
   REQUIRE(with);
-  CHECK(std::find(with->begin(), with->end(), secrets) != with->end());
+  for (const Permission& more : {Permission{"get", "", "secrets", "", "a"},
+                                 Permission{"watch", "incidentfox.io", "agentreleases", "", ""}}) {
+    CHECK(std::find(without->begin(), without->end(), more) == without->end());
+    CHECK(std::find(with->begin(), with->end(), more) != with->end());
+  }
   std::size_t all = 0;
   for (const EmbeddedFile& file : embedded_rules()) {
     const auto its = permissions_of(file.text, {});
@@ -77,9 +82,9 @@ TEST_CASE("permissions: each missing one is named, and what is there in one line
                                     {{"patch", "x.io", "teams", "status", "b"}, false},
                                     {{"get", "", "pods", "", "b"}, true}};
   CHECK(judge(answers) ==
-        std::vector<Check>{{Verdict::Missing, "permission", "patch deployments.apps in all namespaces"},
-                           {Verdict::Missing, "permission", "delete deployments.apps in all namespaces"},
-                           {Verdict::Ok, "permission", "get, list deployments.apps in all namespaces"},
+        std::vector<Check>{{Verdict::Missing, "permission", "patch deployments.apps everywhere"},
+                           {Verdict::Missing, "permission", "delete deployments.apps everywhere"},
+                           {Verdict::Ok, "permission", "get, list deployments.apps everywhere"},
                            {Verdict::Ok, "permission", "patch teams.x.io/status in namespace a"},
                            {Verdict::Missing, "permission", "patch teams.x.io/status in namespace b"},
                            {Verdict::Ok, "permission", "get pods in namespace b"}});

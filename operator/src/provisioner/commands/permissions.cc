@@ -45,6 +45,14 @@ Status add_rule(const Json& rule, const std::string& ns, std::vector<Permission>
   return ok();
 }
 
+// Empty: there is no such file.
+std::string_view text_of(std::string_view name) {
+  const auto files = embedded_rules();
+  const auto file =
+      std::find_if(files.begin(), files.end(), [&](const auto& each) { return each.name == name; });
+  return file == files.end() ? std::string_view{} : file->text;
+}
+
 // "deployments.apps", as kubectl names it.
 std::string what(const Permission& permission) {
   std::string text = permission.resource;
@@ -54,7 +62,7 @@ std::string what(const Permission& permission) {
 }
 
 std::string where(const Permission& permission) {
-  return permission.ns.empty() ? " in all namespaces" : " in namespace " + permission.ns;
+  return permission.ns.empty() ? " everywhere" : " in namespace " + permission.ns;
 }
 
 bool same_resource(const Permission& a, const Permission& b) {
@@ -77,11 +85,20 @@ Result<std::vector<Permission>> permissions_of(std::string_view rules,
 }
 
 Result<std::vector<Permission>> needed_permissions(const RunOptions& options) {
+  struct Rules {
+    std::string_view file;
+    bool are_needed;
+    std::vector<std::string> namespaces;
+  };
+  const std::vector<Rules> all{
+      {"operator-rules.yaml", true, options.watch_namespaces},
+      {"operator-platform-rules.yaml", options.build.platform, options.watch_namespaces},
+      {"operator-release-rules.yaml", options.build.releases, {}}};
   std::vector<Permission> permissions;
-  for (const EmbeddedFile& file : embedded_rules()) {
-    if (file.name == "operator-platform-rules.yaml" && !options.build.platform) continue;
-    auto its = permissions_of(file.text, options.watch_namespaces);
-    if (!its) return std::move(its).error().wrap(file.name);
+  for (const Rules& rules : all) {
+    if (!rules.are_needed) continue;
+    auto its = permissions_of(text_of(rules.file), rules.namespaces);
+    if (!its) return std::move(its).error().wrap(rules.file);
     permissions.insert(permissions.end(), its->begin(), its->end());
   }
   return permissions;

@@ -23,6 +23,7 @@ using Json = nlohmann::json;
 constexpr std::chrono::minutes kTimeLimit{2};
 constexpr int kOldestMinor = 34;  // of Kubernetes 1: the oldest that is tested
 
+constexpr std::string_view kReleases = "agentreleases.incidentfox.io";
 constexpr kube::ResourceType kAccessReviews{"authorization.k8s.io", "v1", "selfsubjectaccessreviews",
                                             "SelfSubjectAccessReview", false};
 
@@ -78,6 +79,7 @@ class Preflight {
     const auto definitions = load_definitions();
     if (!definitions) return note(Verdict::Missing, "definitions", definitions.error().message);
     for (const Definition& definition : *definitions) {
+      if (definition.name == kReleases && !options_.build.releases) continue;
       for (const Json& version : definition.object["spec"]["versions"])
         checks_.push_back(check_schema(definition, version, read(schema_path(definition, version))));
     }
