@@ -113,9 +113,11 @@ class Drain {
     TP_TRY(session_.api().patch_json(session_.call(), domain::kTeamProvisionings, team.meta.key,
                                      json::dump(release_patch(team, listed.has_annotations)), kManager));
     ++done_;
-    const std::string left =
-        team.status.platform ? ", left in the services: " + what_is_left({team, {}}) : "";
-    say_(team.meta.key.str() + " released" + left + "\n");
+    std::string note;
+    if (team.status.platform) note += ", left in the services: " + what_is_left({team, {}});
+    if (team.spec.children == domain::ChildrenPolicy::Orphan)
+      note += "; its deletion takes its children too, although it says Orphan";
+    say_(team.meta.key.str() + " released" + note + "\n");
     return ok();
   }
 
