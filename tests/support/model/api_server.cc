@@ -388,11 +388,24 @@ bool ModelApiServer::settle() {
     if (std::get<0>(id) != "deployments.apps") continue;
     Json after = object;
     const std::int64_t replicas = object.at("spec").value("replicas", std::int64_t{1});
-    after["status"] = {{"observedGeneration", object.at("metadata").at("generation")},
-                       {"replicas", replicas},
-                       {"updatedReplicas", replicas},
-                       {"readyReplicas", replicas},
-                       {"availableReplicas", replicas}};
+    if (object.at("spec").dump().find("broken") != std::string::npos) {
+      // What ran before goes on; nothing of the new revision ever does.
+      const std::int64_t before_it =
+          object.contains("status") ? object.at("status").value("availableReplicas", std::int64_t{0}) : 0;
+      after["status"] = {
+          {"observedGeneration", object.at("metadata").at("generation")},
+          {"replicas", before_it + 1},
+          {"availableReplicas", before_it},
+          {"conditions",
+           Json::array(
+               {{{"type", "Progressing"}, {"status", "False"}, {"reason", "ProgressDeadlineExceeded"}}})}};
+    } else {
+      after["status"] = {{"observedGeneration", object.at("metadata").at("generation")},
+                         {"replicas", replicas},
+                         {"updatedReplicas", replicas},
+                         {"readyReplicas", replicas},
+                         {"availableReplicas", replicas}};
+    }
     if (after == object) continue;
     note_update(object, after,
                 {.manager = "kube-controller-manager", .subresource = "status", .time = now()});

@@ -35,7 +35,8 @@ class ModelApiServer final : public ModelService {
   void remove(const kube::ResourceType& type, const kube::ObjectKey& key);
   // The garbage collector: objects whose owners are all gone go too. True when there were any.
   bool collect_garbage();
-  // The controllers: every Deployment is rolled out and available. True when something changed.
+  // The controllers: every Deployment is rolled out and available, but for those of an image that is called
+  // broken: they miss their deadline. True when something changed.
   bool settle();
   // While it is terminating nothing can be created in a namespace.
   void terminate_namespace(const std::string& ns) { terminating_.insert(ns); }

@@ -16,6 +16,7 @@
 #include "provisioner/reconcile/bulkhead.h"
 #include "provisioner/reconcile/caches.h"
 #include "provisioner/reconcile/reconciler.h"
+#include "provisioner/reconcile/triggers.h"
 #include "support/model/watch_feed.h"
 
 namespace tp::test {
@@ -66,34 +67,9 @@ struct World::Life {
                    in.clock,
                    in.rng_,
                    log::Logger{in.sink_, "reconcile"}) {
-    caches.subscribe([this](const TeamPointer& before, const TeamPointer& after) { team(before, after); },
-                     [this](const auto& before, const auto& after) { owned(before, after); },
-                     [this](const auto& before, const auto& after) {
-                       if (after) return;
-                       for (const TeamPointer& team : caches.teams_in(before->meta.key.ns)) enqueue(*team);
-                     },
-                     [this](const auto& before, const auto& after) { owned(before, after); });
+    triggers.subscribe();
     for (const auto& watch : caches.watches([] {})) feed.add(watch.selection, watch.collection);
     feed.list();
-  }
-
-  void enqueue(const provisioner::Team& team) { add(team.meta.key, std::chrono::milliseconds{0}); }
-
-  void team(const TeamPointer& before, const TeamPointer& after) {
-    for (const TeamPointer& side : {before, after}) {
-      if (!side) continue;
-      enqueue(*side);
-      for (const TeamPointer& other : caches.namesakes(*side)) enqueue(*other);
-      for (const TeamPointer& other : caches.rivals(*side)) enqueue(*other);
-    }
-  }
-
-  template <class Pointer>
-  void owned(const Pointer& before, const Pointer& after) {
-    for (const Pointer& side : {before, after}) {
-      if (!side) continue;
-      for (const TeamPointer& team : caches.owners_of(*side)) enqueue(*team);
-    }
   }
 
   // What is due sooner wins.
@@ -141,6 +117,9 @@ struct World::Life {
   platform::PipelineClient pipeline;
   provisioner::Bulkhead bulkhead;
   const provisioner::Platform services;
+  provisioner::Triggers triggers{
+      caches, world.platform,
+      [this](const kube::ObjectKey& key, kube::Priority) { add(key, std::chrono::milliseconds{0}); }, [] {}};
   metrics::Registry registry;
   kube::CircuitBreaker breaker{
       "teams", provisioner::TeamReconciler::written_kinds(), {}, world.clock, registry};

@@ -25,11 +25,11 @@
 #include "provisioner/app/services.h"
 #include "provisioner/app/team_metrics.h"
 #include "provisioner/app/team_times.h"
-#include "provisioner/app/triggers.h"
 #include "provisioner/app/watcher.h"
 #include "provisioner/desired/metadata.h"
 #include "provisioner/reconcile/caches.h"
 #include "provisioner/reconcile/reconciler.h"
+#include "provisioner/reconcile/triggers.h"
 
 namespace tp::provisioner {
 namespace {
@@ -47,7 +47,11 @@ class App {
         queue_(clock_),
         breaker_(kController, TeamReconciler::written_kinds(), options_.breaker, clock_, registry_),
         services_(clock_, log_, queue_, options_.platform_workers),
-        triggers_(caches_, queue_, sync_, options_.build.platform) {}
+        triggers_(
+            caches_,
+            options_.build.platform,
+            [this](const kube::ObjectKey& team, kube::Priority priority) { enqueue(team, priority); },
+            [this] { releases_->recount(); }) {}
 
   Status start(const kube::ClientConfig& config) {
     TP_ASSIGN_OR_RETURN(cluster_,
@@ -66,7 +70,7 @@ class App {
         [this](const TeamPointer& before, const TeamPointer& after) { times_.changed(before, after); });
     releases_ = std::make_unique<ReleaseController>(cluster_->api(), caches_, clock_, rng_,
                                                     log_.named("releases"), registry_);
-    triggers_.subscribe([this] { releases_->recount(); });
+    triggers_.subscribe();
     make_reflectors();
     make_controller();
     TP_TRY(serve());
@@ -105,6 +109,11 @@ class App {
   }
 
  private:
+  // The first listings are a resync of everything; what comes after them is news.
+  void enqueue(const kube::ObjectKey& team, kube::Priority priority) {
+    queue_.add(team, sync_.complete() ? priority : kube::Priority::Low);
+  }
+
   void make_reflectors() {
     auto watches = caches_.watches([this] { sync_.one_complete(); });
     sync_.expect(watches.size());

@@ -1,12 +1,10 @@
-#include "provisioner/app/triggers.h"
+#include "provisioner/reconcile/triggers.h"
 
 #include <string>
-#include <utility>
 
 namespace tp::provisioner {
 
-void Triggers::subscribe(std::function<void()> recount) {
-  recount_ = std::move(recount);
+void Triggers::subscribe() {
   caches_.subscribe(
       [this](const TeamPointer& before, const TeamPointer& after) { team_changed(before, after); },
       [this](const ChildPointer& before, const ChildPointer& after) { child_changed(before, after); },
@@ -64,7 +62,7 @@ void Triggers::release_changed(const ReleasePointer& before, const ReleasePointe
     const domain::ReleaseStatus& status = domain::release_of(team->status);
     const bool concerned = team->spec.release.empty() || team->spec.release == name ||
                            status.active == name || status.previous == name;
-    if (concerned) queue_.add(team->meta.key, kube::Priority::Low);
+    if (concerned) enqueue_(team->meta.key, kube::Priority::Low);
   }
 }
 
@@ -77,10 +75,6 @@ void Triggers::token_changed(const HeldTokenPointer& before, const HeldTokenPoin
     if (!held) continue;
     for (const TeamPointer& team : caches_.owners_of(*held)) enqueue(*team);
   }
-}
-
-void Triggers::enqueue(const Team& team) {
-  queue_.add(team.meta.key, sync_.complete() ? kube::Priority::Normal : kube::Priority::Low);
 }
 
 }  // namespace tp::provisioner
