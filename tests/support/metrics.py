@@ -22,3 +22,9 @@ def served(text):
         name = sample if sample in kinds else re.sub(r"_(bucket|sum|count)$", "", sample)
         labels[name] |= set(re.findall(r'(\w+)="', block)) - {"le"}
     return {name: (kind, labels[name]) for name, kind in kinds.items()}
+
+
+def samples(text, name):
+    """[(labels, value)] of one sample name."""
+    found = re.findall(rf"^{name}(?:\{{(.*)\}})? (\S+)$", text, re.M)
+    return [(dict(re.findall(r'(\w+)="((?:\\.|[^"\\])*)"', block)), float(number)) for block, number in found]

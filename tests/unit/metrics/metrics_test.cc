@@ -5,10 +5,12 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <prometheus/metric_family.h>
 
+#include "metrics/collected.h"
 #include "support/catch.h"
 
 namespace tp::metrics {
@@ -117,6 +119,26 @@ TEST_CASE("collectors are asked at each scrape, in their place, until they are g
   CHECK(with.find("b_per_team") < with.find("c 0\n"));
   collector.reset();
   CHECK(r.expose().find("b_per_team") == std::string::npos);
+}
+
+TEST_CASE("a family that two collectors have series of is told once") {
+  Registry r;
+  const auto one_of = [](const char* queue) {
+    return collector([queue] {
+      GaugeFamily depth{"depth", "Depth."};
+      depth.add({{"name", queue}}, 1);
+      return Families{std::move(depth).take()};
+    });
+  };
+  const auto second = one_of("b");
+  const auto first = one_of("a");
+  r.collect(second);
+  r.collect(first);
+  CHECK(r.expose() ==
+        "# HELP depth Depth.\n"
+        "# TYPE depth gauge\n"
+        "depth{name=\"a\"} 1\n"
+        "depth{name=\"b\"} 1\n");
 }
 
 TEST_CASE("a name cannot have two types, nor be one that Prometheus refuses") {
