@@ -1,6 +1,8 @@
 """What a team has in the Config Service and the AI pipeline, made, kept and taken back by the operator."""
 
 import datetime
+import json
+import re
 import time
 
 import pytest
@@ -79,6 +81,19 @@ def test_a_team_gets_everything(teams, side):
     run = ready["status"]["lastRun"]
     assert run["phase"] == "Succeeded" and {s["name"] for s in run["steps"]} == {"config", "token", "schedules", "agent", "bootstrap"}
     assert ready["metadata"]["finalizers"] == ["incidentfox.io/team-operator"]
+
+
+def test_a_pass_is_known_by_its_trace(teams, operator, services):
+    """In the Config Service's calls as in the operator's log."""
+    teams.apply("traced", pipeline=scheduled())
+    eventually(lambda: teams.ready("traced"))
+    headers = [{k.lower(): v for k, v in c["headers"]} for c in services.config_service.calls("/nodes/traced")]
+    parents = [re.fullmatch("00-([0-9a-f]{32})-([0-9a-f]{16})-01", h.get("traceparent", "")) for h in headers]
+    assert parents and all(parents), headers
+    assert len({p[2] for p in parents}) == len(parents), "each request is a span of its own"
+    lines = [json.loads(line) for line in operator.log.read_text().splitlines() if '"name":"traced"' in line]
+    assert lines and all(line["controller"] == "teamprovisioning" and line["namespace"] == teams.namespace and line["reconcile_id"] for line in lines)
+    assert parents[0][1] in {line["trace_id"] for line in lines}
 
 
 def test_lists_that_are_absent_are_left_alone(teams, side, services):
