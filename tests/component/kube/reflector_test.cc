@@ -421,5 +421,17 @@ TEST_CASE("Reflector: progress is visible", "[reflector]") {
   CHECK(f.metric("kube_watch_last_progress_timestamp_seconds") > 1.7e9);
 }
 
+TEST_CASE("Reflector: a failure is no progress, and a sign of life", "[reflector]") {
+  Fixture f;
+  f.follow();
+  const SteadyTime progress = f.reflector().last_progress();
+  CHECK(f.reflector().last_active() == progress);
+  f.script.add(kProbe, {.chunks = {list("10", {})}});
+  f.script.add(watch_from("10"), {.end = End::Hold});
+  f.go_on(End::Cut);
+  CHECK(f.reflector().last_progress() == progress);
+  CHECK(f.reflector().last_active() > progress);
+}
+
 }  // namespace
 }  // namespace tp::kube
