@@ -51,6 +51,8 @@ class EventRecorder final : public EventSink {
                 metrics::Registry& registry);
   // Writes what waits and what was only counted, within Options::farewell.
   ~EventRecorder() override;
+  EventRecorder(const EventRecorder&) = delete;
+  EventRecorder& operator=(const EventRecorder&) = delete;
 
   void announce(Event event) override;
 
