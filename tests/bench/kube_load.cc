@@ -3,10 +3,10 @@
 //
 //   kube_load KUBECONFIG THREADS < requests
 //
-// Each line of the input is a JSON array of requests that are sent one after the other; lines are taken by the
-// threads in turn. A request: {"group", "version", "plural", "kind", "namespace", "name", "subresource"
-// (may be missing), "body" (the apply configuration)}. Prints {"requests", "seconds", "cpu_seconds"}; the first
-// request that fails ends it.
+// Each line of the input is a JSON array of requests that are sent one after the other; lines are taken by
+// the threads in turn. A request: {"group", "version", "plural", "kind", "namespace", "name", "subresource"
+// (may be missing), "body" (the apply configuration)}. Prints {"requests", "seconds", "cpu_seconds"}; the
+// first request that fails ends it.
 
 #include <atomic>
 #include <chrono>

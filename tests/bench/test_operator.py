@@ -266,26 +266,28 @@ def test_an_edit_overtakes_a_change_of_the_fleet(cluster, operator, shared, repo
 
 def test_another_takes_over(cluster, state, operator, shared, report):
     """A clean hand-over, and one after a crash, with the times that are the default."""
-    first = operator.restart(leader_elect="true", pipeline_image="incidentfox/ai-pipeline:next")
-    second = OperatorProcess(cluster, state / "operator-second", resync_interval="10h", leader_elect="true",
-                             pipeline_image="incidentfox/ai-pipeline:next").start()
+    same = {"leader_elect": "true", "pipeline_image": "incidentfox/ai-pipeline:next"}
+    operator.restart(**same)
+    eventually(lambda: leads(operator), 60)
+    other = OperatorProcess(cluster, state / "operator-second", resync_interval="10h", team_metrics="false", **same).start()
     try:
-        for what, end in (("stopped", first.stop), ("killed", first.kill)):
-            eventually(lambda: leads(first) or leads(second), 60)
-            if leads(second):
-                first, second = second, first
-                end = first.stop if what == "stopped" else first.kill
-            mark, watch = cluster.audit.mark(), Stopwatch()
-            end()
-            shared.change("t00000", pipeline={"schedule": f"{1 if what == 'stopped' else 2} 1 * * *"})
-            wanted = 1 if what == "stopped" else 2
-            eventually(lambda wanted=wanted: cluster.kube.get("CronJob", "shared", "ai-pipeline-acme-t00000")["spec"]["schedule"].startswith(str(wanted)), 60)
-            report.add(f"the leader of {SHARED:,} teams is {what}: an edit is followed after", f"{float(watch):.1f} s")
-            assert not [r for r in cluster.audit.requests(mark) if r.verb == "list"]
-            first.start()
+        report.add(f"the leader of {SHARED:,} teams stops: an edit is followed after", hand_over(cluster, shared, operator.stop, 1))
+        eventually(lambda: leads(other), 60)
+        operator.start(**same)
+        report.add("… is killed: an edit is followed after", hand_over(cluster, shared, other.kill, 2))
     finally:
-        second.close()
-        first.close()
+        other.close()
+
+
+def hand_over(cluster, shared, end, minute):
+    mark, watch = cluster.audit.mark(), Stopwatch()
+    end()
+    shared.change("t00000", pipeline={"schedule": f"{minute} 1 * * *"})
+    job = "ai-pipeline-acme-t00000"
+    eventually(lambda: cluster.kube.get("CronJob", "shared", job)["spec"]["schedule"].startswith(str(minute)), 60)
+    took = f"{float(watch):.1f} s"
+    assert not [r for r in cluster.audit.requests(mark) if r.verb == "list"]
+    return took
 
 
 def leads(operator):
