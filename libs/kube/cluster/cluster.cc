@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/env.h"
+#include "http/gated_client.h"
 #include "http/traced_client.h"
 #include "http_cpprest/client.h"
 #include "kube/client/request_metrics.h"
@@ -65,9 +66,11 @@ Result<std::unique_ptr<Cluster>> Cluster::connect(const ClientConfig& config,
                                                   const std::string& user_agent,
                                                   const Clock& clock,
                                                   const log::Logger& log,
-                                                  metrics::Registry& registry) {
+                                                  metrics::Registry& registry,
+                                                  const http::WriteGate* gate) {
   const auto tokens = make_token_source(config, clock, log.named("token"));
   TP_ASSIGN_OR_RETURN(auto unary, http::create_client(http_options(config, tokens, user_agent, log), clock));
+  if (gate != nullptr) unary = std::make_unique<http::GatedClient>(std::move(unary), *gate);
   TP_ASSIGN_OR_RETURN(auto streaming,
                       http::create_client(http_options(config, tokens, user_agent, log), clock));
   return std::unique_ptr<Cluster>{

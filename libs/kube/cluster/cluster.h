@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "http/client.h"
+#include "http/write_gate.h"
 #include "kube/client/api_client.h"
 #include "kube/client/config.h"
 #include "kube/runtime/recovery.h"
@@ -23,12 +24,14 @@ namespace tp::kube {
 // Thread-safe.
 class Cluster {
  public:
-  // `clock` and `registry`, where its requests are counted, must outlive the result.
+  // `clock` and `registry`, where its requests are counted, must outlive the result, and so must `gate`,
+  // without which no write is begun while it is shut; null: there is none.
   [[nodiscard]] static Result<std::unique_ptr<Cluster>> connect(const ClientConfig& config,
                                                                 const std::string& user_agent,
                                                                 const Clock& clock,
                                                                 const log::Logger& log,
-                                                                metrics::Registry& registry);
+                                                                metrics::Registry& registry,
+                                                                const http::WriteGate* gate = nullptr);
   // For a process that goes on without one: every call fails with `why`.
   [[nodiscard]] static std::unique_ptr<Cluster> none(Error why, const Clock& clock);
 

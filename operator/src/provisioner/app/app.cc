@@ -1,6 +1,8 @@
 #include "provisioner/app/app.h"
 
+#include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -9,15 +11,20 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/env.h"
 #include "base/mutex.h"
 #include "base/random.h"
+#include "http/write_gate.h"
 #include "kube/cluster/cluster.h"
 #include "kube/events/recorder.h"
+#include "kube/leader/elector.h"
 #include "kube/runtime/controller.h"
 #include "kube/runtime/reflector.h"
 #include "kube/runtime/work_queue.h"
 #include "metrics/metrics.h"
+#include "provisioner/app/deadman.h"
 #include "provisioner/app/debug.h"
+#include "provisioner/app/election.h"
 #include "provisioner/app/initial_sync.h"
 #include "provisioner/app/inspector.h"
 #include "provisioner/app/probes.h"
@@ -34,7 +41,16 @@
 namespace tp::provisioner {
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr const char* kController = "teamprovisioning";
+constexpr const char* kUserAgent = "team-operator/" TP_VERSION;
+
+// For reconciles that run: at the end (a pod has some more seconds), and when this process leads no more.
+constexpr std::chrono::milliseconds kDrain = 25s;
+constexpr std::chrono::milliseconds kDrainOfStandby = 10s;
+// A worker that has not ended by then never will, and a process that waits for it can never lead again.
+constexpr std::chrono::milliseconds kStuck = 30s;
 
 // Everything that runs, in the order of its start; destruction is the opposite.
 class App {
@@ -43,10 +59,11 @@ class App {
       : options_(options),
         sink_(sink),
         log_(sink, "team-operator"),
-        caches_(options_.watch_namespaces, options_.build),
+        gate_(clock_),
+        caches_(options_.watch_namespaces, options_.build, options_.watch_label_selector),
         queue_(clock_),
         breaker_(kController, TeamReconciler::written_kinds(), options_.breaker, clock_, registry_),
-        services_(clock_, log_, queue_, options_.platform_workers),
+        services_(clock_, log_, queue_, options_.platform_workers, &gate_),
         triggers_(
             caches_,
             options_.build.platform,
@@ -55,8 +72,9 @@ class App {
 
   Status start(const kube::ClientConfig& config) {
     TP_ASSIGN_OR_RETURN(cluster_,
-                        kube::Cluster::connect(config, "team-operator/" TP_VERSION, clock_, log_, registry_));
+                        kube::Cluster::connect(config, kUserAgent, clock_, log_, registry_, &gate_));
     log_.info("operator starts", {{"version", TP_VERSION}, {"server", config.server}});
+    TP_TRY(make_elector(config));
     events_.emplace(cluster_->api(),
                     kube::EventRecorderOptions{.controller = "incidentfox.io/team-operator",
                                                .instance = std::string{kFieldManager}},
@@ -100,18 +118,64 @@ class App {
 
   void work(const std::stop_token& stop) {
     if (!sync_.wait(stop)) return;
-    controller_->start();
-    releases_->start();
-    log_.info("caches are synced; reconciling", {{"teams", caches_.team_count()}});
-    wait_for(stop);
-    releases_->stop(std::chrono::milliseconds{0});
-    controller_->stop();
+    log_.info("caches are synced", {{"teams", caches_.team_count()}});
+    if (!elector_) return lead(stop);
+    while (!stop.stop_requested()) {
+      elector_->stand();
+      if (elector_->wait_until_leader(stop)) lead(stop);
+    }
+    elector_->release();
   }
 
  private:
-  // The first listings are a resync of everything; what comes after them is news.
+  // Reconciles until the end or until another process may lead, and waits for what runs then.
+  void lead(const std::stop_token& stop) {
+    reconciler_->forget_all();
+    // News from here on; what came before is in the caches, and a resync.
+    in_charge_ = true;
+    for (const TeamPointer& team : caches_.all_teams()) enqueue(team->meta.key, kube::Priority::Low);
+    releases_->recount();
+    controller_->start();
+    releases_->start();
+    log_.info("reconciling", {{"teams", caches_.team_count()}});
+    if (elector_) {
+      elector_->wait_until_lost(stop);
+    } else {
+      wait_for(stop);
+    }
+    in_charge_ = false;
+    if (stop.stop_requested()) return stop_workers(kDrain);
+    const Deadman deadman{kStuck, [this] {
+                            log_.error("a worker does not end although this process leads no more; exits");
+                            std::_Exit(EXIT_FAILURE);
+                          }};
+    stop_workers(kDrainOfStandby);
+    log_.info("stands by");
+  }
+
+  void stop_workers(std::chrono::milliseconds grace) {
+    releases_->stop(0ms);
+    controller_->stop(grace);
+  }
+
+  // With connections of its own, which neither the gate nor a queue of writes can hold up.
+  Status make_elector(const kube::ClientConfig& config) {
+    if (!options_.leader_elect) {
+      gate_.open_for_good();
+      return ok();
+    }
+    TP_ASSIGN_OR_RETURN(election_cluster_,
+                        kube::Cluster::connect(config, kUserAgent, clock_, log_, registry_));
+    const std::string host = env_var("HOSTNAME").value_or("team-operator");
+    elector_ = std::make_unique<kube::Elector>(election_cluster_->api(),
+                                               make_election(options_, config.ns, host, rng_), gate_, clock_,
+                                               rng_, log_.named("leader"), registry_);
+    return ok();
+  }
+
+  // What comes while another process works is in the caches when this one begins.
   void enqueue(const kube::ObjectKey& team, kube::Priority priority) {
-    queue_.add(team, sync_.complete() ? priority : kube::Priority::Low);
+    if (in_charge_) queue_.add(team, priority);
   }
 
   void make_reflectors() {
@@ -140,13 +204,19 @@ class App {
                                         .watchers = watchers_,
                                         .queue = queue_,
                                         .controller = *controller_,
-                                        .services = [this] { return services_.state(); }});
+                                        .services = [this] { return services_.state(); },
+                                        .leader = leader()});
     TP_ASSIGN_OR_RETURN(probes_, Probes::serve(options_, registry_, *inspector_, log_));
     if (options_.debug_bind_address.empty()) return ok();
     TP_ASSIGN_OR_RETURN(debug_, serve_debug(
                                     options_.debug_bind_address, [this] { return inspector_->state(); },
                                     sink_, log_.named("debug")));
     return ok();
+  }
+
+  [[nodiscard]] std::function<bool()> leader() const {
+    if (!elector_) return {};
+    return [this] { return in_charge_.load(); };
   }
 
   static void wait_for(const std::stop_token& stop) {
@@ -165,15 +235,18 @@ class App {
   SystemClock clock_;
   SystemRng rng_;
   metrics::Registry registry_;
-  std::unique_ptr<kube::Cluster> cluster_;
+  http::WriteGate gate_;
+  std::unique_ptr<kube::Cluster> cluster_, election_cluster_;
   Caches caches_;
   kube::WorkQueue queue_;
   kube::CircuitBreaker breaker_;
   Services services_;
   InitialSync sync_;
+  std::atomic<bool> in_charge_{false};
   Triggers triggers_;
   std::optional<Platform> platform_;
-  TeamTimes times_{registry_, clock_, [this] { return sync_.complete(); }, [] { return true; }};
+  TeamTimes times_{registry_, clock_, [this] { return sync_.complete(); },
+                   [this] { return in_charge_.load(); }};
   std::unique_ptr<TeamReconciler> reconciler_;
 
   // Threads: stopped in the order opposite to this one.
@@ -181,6 +254,7 @@ class App {
   std::optional<kube::EventRecorder> events_;
   std::vector<Watcher> watchers_;
   std::unique_ptr<kube::Controller> controller_;
+  std::unique_ptr<kube::Elector> elector_;
   std::shared_ptr<prometheus::Collectable> team_metrics_;
   std::optional<Inspector> inspector_;
   std::optional<Probes> probes_;

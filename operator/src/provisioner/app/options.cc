@@ -135,6 +135,33 @@ void add_build(options::Table& table, BuildContext& build) {
             .value = list(build.reserved_team_node_ids)});
 }
 
+void add_election(options::Table& table, RunOptions& o) {
+  using options::duration;
+  constexpr std::chrono::milliseconds kLeast{100};
+  table.section("Leader election")
+      .add({.flag = "leader-elect",
+            .default_value = "false",
+            .help = "Change something only while this process holds a Lease, so that several can run: one "
+                    "works, the others stand by with warm caches.",
+            .value = options::boolean(o.leader_elect)})
+      .add({.flag = "leader-election-namespace",
+            .help = "Where the Lease is. Without it: the pod's own namespace.",
+            .value = options::text(o.leader_election_namespace)})
+      .add({.flag = "leader-election-lease-duration",
+            .default_value = "15s",
+            .help = "How long the others wait for a sign of the leader before one of them takes its place.",
+            .value = duration(o.lease_times.lease, std::chrono::seconds{1})})
+      .add({.flag = "leader-election-renew-deadline",
+            .default_value = "10s",
+            .help = "How long a leader that cannot renew the Lease goes on; less than the duration.",
+            .value = duration(o.lease_times.renew, kLeast)})
+      .add({.flag = "leader-election-retry-period",
+            .default_value = "2s",
+            .help = "Between two renewals, and two looks of those who wait; 1.2 times this is less than the "
+                    "deadline.",
+            .value = duration(o.lease_times.retry, kLeast)});
+}
+
 }  // namespace
 
 void add_kubeconfig(options::Table& table, std::string& kubeconfig) {
@@ -153,6 +180,10 @@ void add_run(options::Table& table, RunOptions& o) {
             .env = "K8S_NAMESPACE",
             .help = "Serve only these namespaces. Without it: all.",
             .value = options::list(o.watch_namespaces)})
+      .add({.flag = "watch-label-selector",
+            .help = "Serve only the TeamProvisionings with these labels, as in shard=a. Without it: all. "
+                    "Operators that share a cluster in this way do not see each other's teams.",
+            .value = options::text(o.watch_label_selector)})
       .add({.flag = "workers",
             .default_value = "4",
             .help = "Teams that are reconciled at the same time.",
@@ -170,6 +201,7 @@ void add_run(options::Table& table, RunOptions& o) {
             .default_value = "30s",
             .help = "How often it is looked at meanwhile.",
             .value = options::duration(o.breaker.probe_interval, std::chrono::seconds{1})});
+  add_election(table, o);
   table.section("Services around the cluster")
       .add({.flag = "config-service-token-file",
             .env = "CONFIG_SERVICE_TOKEN_FILE",
@@ -213,7 +245,8 @@ void add_run(options::Table& table, RunOptions& o) {
   table.section("Releases")
       .add({.flag = "agent-releases",
             .default_value = "true",
-            .help = "Whether teams follow AgentReleases, which are resources of the whole cluster. Without: the images "
+            .help = "Whether teams follow AgentReleases, which are resources of the whole cluster. Without: "
+                    "the images "
                     "above, for all.",
             .value = options::boolean(o.build.releases)})
       .add({.flag = "release-rollout-rate",
@@ -267,6 +300,11 @@ Result<RunOptions> completed(RunOptions o) {
   if (!o.ai_pipeline_url.empty() && o.config_service_token_file.empty()) {
     return Error{ErrorCode::InvalidArgument,
                  "--config-service-token-file is missing: a team is bootstrapped after it is configured"};
+  }
+  if (!o.lease_times.fit_together()) {
+    return Error{ErrorCode::InvalidArgument,
+                 "--leader-election-lease-duration must be more than --leader-election-renew-deadline, and "
+                 "that more than 1.2 times --leader-election-retry-period"};
   }
   o.build.platform = !o.config_service_token_file.empty();
   o.build.bootstrap = o.build.platform && !o.ai_pipeline_url.empty();

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "kube/leader/lease_fsm.h"
 #include "kube/runtime/circuit_breaker.h"
 #include "log/log.h"
 #include "options/options.h"
@@ -17,6 +18,10 @@ namespace tp::provisioner {
 struct RunOptions {
   std::string kubeconfig;  // empty: the pod's own ServiceAccount
   std::vector<std::string> watch_namespaces;
+  std::string watch_label_selector;
+  bool leader_elect = false;
+  std::string leader_election_namespace;  // empty: the pod's own
+  kube::LeaseTimes lease_times;
   unsigned workers = 4;
   std::chrono::milliseconds resync_interval{std::chrono::minutes{10}};
   kube::CircuitBreakerSettings breaker;

@@ -5,14 +5,22 @@
 
 #include <nlohmann/json.hpp>
 
+#include "http/gated_client.h"
 #include "http/traced_client.h"
 #include "http_cpprest/client.h"
 #include "provisioner/app/service_metrics.h"
 
 namespace tp::provisioner {
 
-Services::Services(const Clock& clock, const log::Logger& log, kube::WorkQueue& queue, std::size_t places)
-    : clock_(clock), log_(log), bulkhead_(places, [&queue](const kube::ObjectKey& key) { queue.add(key); }) {}
+Services::Services(const Clock& clock,
+                   const log::Logger& log,
+                   kube::WorkQueue& queue,
+                   std::size_t places,
+                   const http::WriteGate* gate)
+    : clock_(clock),
+      log_(log),
+      gate_(gate),
+      bulkhead_(places, [&queue](const kube::ObjectKey& key) { queue.add(key); }) {}
 
 Status Services::connect(const RunOptions& options, metrics::Registry* registry) {
   const auto observer = [registry](std::string_view service) {
@@ -63,7 +71,9 @@ Result<std::unique_ptr<http::HttpClient>> Services::client(const char* flag,
   options.log = log_.named("http");
   auto made = http::create_client(std::move(options), clock_);
   if (!made) return std::move(made).error().wrap(flag);
-  return std::unique_ptr<http::HttpClient>{std::make_unique<http::TracedClient>(*std::move(made), rng_)};
+  std::unique_ptr<http::HttpClient> inner = *std::move(made);
+  if (gate_ != nullptr) inner = std::make_unique<http::GatedClient>(std::move(inner), *gate_);
+  return std::unique_ptr<http::HttpClient>{std::make_unique<http::TracedClient>(std::move(inner), rng_)};
 }
 
 }  // namespace tp::provisioner

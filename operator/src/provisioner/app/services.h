@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "http/client.h"
+#include "http/write_gate.h"
 #include "http_cpprest/endpoint.h"
 #include "kube/client/token_source.h"
 #include "kube/runtime/work_queue.h"
@@ -28,9 +29,13 @@ namespace tp::provisioner {
 // The clients of the services around the cluster, made from the flags. Thread-safe once connected.
 class Services {
  public:
-  // References must outlive this. A team that found no place among `places` goes back into `queue` when there
-  // is one.
-  Services(const Clock& clock, const log::Logger& log, kube::WorkQueue& queue, std::size_t places);
+  // All must outlive this. A team that found no place among `places` goes back into `queue` when there is
+  // one. While `gate` is shut nothing is changed there; null: there is none.
+  Services(const Clock& clock,
+           const log::Logger& log,
+           kube::WorkQueue& queue,
+           std::size_t places,
+           const http::WriteGate* gate = nullptr);
 
   // The error names the flag. Calls are counted in `registry` (service_metrics.h), if there is one; it must
   // be asked no more once this is gone.
@@ -48,6 +53,7 @@ class Services {
 
   const Clock& clock_;
   const log::Logger& log_;
+  const http::WriteGate* const gate_;
   SystemRng rng_;  // of spans
   Bulkhead bulkhead_;
   std::unique_ptr<http::HttpClient> config_client_, pipeline_client_;

@@ -91,8 +91,11 @@ Caches::Partition::Partition(std::string watched_namespace, const std::vector<st
     accounts[name] = std::make_unique<kube::Store<Account>>(project_account);
 }
 
-Caches::Caches(const std::vector<std::string>& namespaces, const BuildContext& build)
+Caches::Caches(const std::vector<std::string>& namespaces,
+               const BuildContext& build,
+               std::string team_selector)
     : platform_(build.platform),
+      team_selector_(std::move(team_selector)),
       with_releases_(build.releases),
       releases_([](json::View object) { return domain::parse_release(object); }) {
   const std::set<std::string> accounts{build.agent_service_account, build.pipeline_service_account,
@@ -131,7 +134,7 @@ std::vector<Caches::Watch> Caches::watches(const std::function<void()>& on_synce
   if (with_releases_) add({.type = domain::kAgentReleases}, releases_);
   for (const auto& partition : partitions_) {
     const std::string& ns = partition->ns;
-    add({.type = domain::kTeamProvisionings, .ns = ns}, partition->teams);
+    add({.type = domain::kTeamProvisionings, .ns = ns, .label_selector = team_selector_}, partition->teams);
     for (std::size_t i = 0; i < kOwnedKinds.size(); ++i) {
       add({.type = kOwnedKinds.at(i), .ns = ns, .label_selector = children_selector()},
           *partition->children.at(i));

@@ -28,7 +28,10 @@ struct Account {
 class Caches {
  public:
   // `namespaces`: those to serve; none means all. The accounts are the three of `build`.
-  Caches(const std::vector<std::string>& namespaces, const BuildContext& build);
+  // `team_selector`: of the labels of the teams to serve; empty means all.
+  Caches(const std::vector<std::string>& namespaces,
+         const BuildContext& build,
+         std::string team_selector = {});
 
   using OnTeam = kube::Store<Team>::Listener;
   using OnChild = kube::Store<Child>::Listener;
@@ -110,6 +113,7 @@ class Caches {
   [[nodiscard]] Releases releases_of(const Team& team) const;
 
   const bool platform_;  // the operator issues tokens, so Secrets are watched
+  const std::string team_selector_;
   const bool with_releases_;
   std::vector<std::unique_ptr<Partition>> partitions_;
   kube::Store<domain::AgentRelease> releases_;

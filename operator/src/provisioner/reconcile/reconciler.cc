@@ -225,7 +225,8 @@ Result<kube::Next> TeamReconciler::conclude(const Context& ctx,
     note_compared(team.meta.key);
   }
   const std::optional<milliseconds> turn = before.releases.turn_in;
-  const bool quiet = !wrote && !plan.again && !turn && !outcome.storm && !report.again && report.attention != Attention::Postponed;
+  const bool quiet = !wrote && !plan.again && !turn && !outcome.storm && !report.again &&
+                     report.attention != Attention::Postponed;
   if (quiet) settle(team.meta.key, version_of(before));
   kube::Next next = next_look(team, outcome, report);
   if (turn) next.after = std::min(*next.after, *turn);
@@ -382,6 +383,11 @@ std::optional<std::chrono::nanoseconds> TeamReconciler::compared_ago(const kube:
   const auto compared = recall(key).compared;
   if (!compared) return std::nullopt;
   return clock_.now() - *compared;
+}
+
+void TeamReconciler::forget_all() {
+  const MutexLock lock{m_};
+  memory_.clear();
 }
 
 void TeamReconciler::forget(const kube::ObjectKey& key) {
