@@ -11,7 +11,8 @@ from support.operator_process import run_operator
 
 # Every value that ends in an argument of the operator.
 ALL_ARGUMENTS = {
-    "watchNamespaces": ["team-a", "team-b"],
+    "watchNamespaces": ["team-a", "team-b"], "watchLabelSelector": "shard in (a, b)",
+    "leaderElection": {"leaseDuration": "30s", "renewDeadline": "20s", "retryPeriod": "3s"},
     "log": {"level": "debug", "format": "text"},
     "teams": {
         "agent": {"runLimit": "20m", "secrets": ["one", "two"]},
@@ -59,9 +60,42 @@ def test_the_rights_are_those_of_the_rules_file(cluster, tmp_path):
     assert role["rules"] == rules
     documents = render(cluster, tmp_path, {"watchNamespaces": ["team-a", "team-b"], "releases": {"enabled": False}})
     assert not of_kind(documents, "ClusterRole") and not of_kind(documents, "ClusterRoleBinding")
-    assert {r["metadata"]["namespace"]: r["rules"] for r in of_kind(documents, "Role")} == {"team-a": rules, "team-b": rules}
+    assert {r["metadata"]["namespace"]: r["rules"] for r in of_kind(documents, "Role") if r["metadata"]["name"] == "team-operator"} == {
+        "team-a": rules, "team-b": rules}
     for binding in of_kind(documents, "RoleBinding"):
         assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "team-operator", "namespace": SYSTEM}]
+
+
+def lease_of(documents):
+    """The name that the Role is about; it has to be the one that the program works out from the same arguments."""
+    (role,) = [r for r in of_kind(documents, "Role") if r["metadata"]["name"] == "team-operator-leader-election"]
+    ((rule,), namespace) = role["rules"], role["metadata"]["namespace"]
+    assert (namespace, rule["resources"], rule["verbs"]) == (SYSTEM, ["leases"], ["get", "create", "patch"])
+    (name,) = rule["resourceNames"]
+    return name
+
+
+def test_each_part_of_the_teams_has_a_lease_of_its_own(cluster, tmp_path):
+    parts = [{}, {"watchNamespaces": ["a", "b"]}, {"watchNamespaces": ["a"]}, {"watchLabelSelector": "shard=a"},
+             {"watchNamespaces": ["a"], "watchLabelSelector": "shard=a"}]
+    names = [lease_of(render(cluster, tmp_path, values)) for values in parts]
+    assert names[0] == "team-operator" and len(set(names)) == len(parts)
+    assert lease_of(render(cluster, tmp_path, {"watchNamespaces": ["b", "a"]})) == names[1]
+
+
+def test_pods_of_the_operator_replace_each_other_without_a_gap(cluster, tmp_path):
+    documents = render(cluster, tmp_path)
+    (deployment,) = of_kind(documents, "Deployment")
+    assert deployment["spec"]["replicas"] == 2
+    assert deployment["spec"]["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    (budget,) = of_kind(documents, "PodDisruptionBudget")
+    assert budget["spec"]["selector"]["matchLabels"].items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
+    alone = render(cluster, tmp_path, {"replicas": 1, "leaderElection": {"enabled": False}})
+    (deployment,) = of_kind(alone, "Deployment")
+    assert deployment["spec"]["strategy"] == {"type": "Recreate"} and "--leader-elect" not in arguments(alone)
+    assert not of_kind(alone, "PodDisruptionBudget") and not of_kind(alone, "Role")
+    with pytest.raises(AssertionError, match="leaderElection"):
+        render(cluster, tmp_path, {"leaderElection": {"enabled": False}})
 
 
 PLATFORM = {"services": {"configServiceToken": {"secret": "operator-principal"}, "pipelineUrl": "http://ai-pipeline:8090",
@@ -86,7 +120,6 @@ def test_the_rules_name_no_wildcard_and_no_secret():
 
 def test_the_operator_runs_restricted(cluster, tmp_path):
     (deployment,) = of_kind(render(cluster, tmp_path), "Deployment")
-    assert deployment["spec"]["strategy"] == {"type": "Recreate"}
     pod = deployment["spec"]["template"]["spec"]
     security = pod["containers"][0]["securityContext"]
     assert pod["securityContext"]["runAsNonRoot"] is True
@@ -278,9 +311,10 @@ def test_services_lead_to_the_pods_that_listen(cluster, tmp_path, topology):
     split = topology == "split"
     assert found == {"webhook-gateway": (8070, ["webhooks"] if split else one), "webhook-gateway-admin": (8071, ["admin"] if split else one),
                      "webhook-gateway-metrics": (8080, sorted(ROLES) if split else one)}
-    for budget in of_kind(documents, "PodDisruptionBudget"):
+    budgets = [b for b in of_kind(documents, "PodDisruptionBudget") if b["metadata"]["name"] != "team-operator"]
+    for budget in budgets:
         assert pods[budget["spec"]["selector"]["matchLabels"]["app.kubernetes.io/component"]]["spec"]["replicas"] > 1
-    assert len(of_kind(documents, "PodDisruptionBudget")) == (2 if split else 1)
+    assert len(budgets) == (2 if split else 1)
 
 
 @pytest.mark.parametrize("topology", ["split", "combined"])

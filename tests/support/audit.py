@@ -44,14 +44,19 @@ class AuditLog:
     def mark(self):
         return os.path.getsize(self.path)
 
-    def requests(self, since=0, namespace=None):
-        """The user's requests that were answered since then, and the watches that have begun."""
+    def requests(self, since=0, namespace=None, credential=None):
+        """The user's requests that were answered since then, and the watches that have begun; those with one token only, if
+        its id is given."""
         found = []
         with open(self.path, "rb") as log:
             log.seek(since)
             for line in log:
                 if line.endswith(b"\n") and self.user.encode() in line:  # the last line may still be half
-                    request = _request(json.loads(line), self.user)
+                    entry = json.loads(line)
+                    ids = entry["user"].get("extra", {}).get("authentication.kubernetes.io/credential-id", [])
+                    if credential is not None and credential not in ids:
+                        continue
+                    request = _request(entry, self.user)
                     if request and namespace in (None, request.namespace):
                         found.append(request)
         return found

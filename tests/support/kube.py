@@ -39,6 +39,8 @@ RESOURCES = {
     "PodDisruptionBudget": ("apis/policy/v1", "poddisruptionbudgets"),
     "CustomResourceDefinition": ("apis/apiextensions.k8s.io/v1", "customresourcedefinitions"),
     "ClusterRole": ("apis/rbac.authorization.k8s.io/v1", "clusterroles"),
+    "Role": ("apis/rbac.authorization.k8s.io/v1", "roles"),
+    "Lease": ("apis/coordination.k8s.io/v1", "leases"),
 }
 CLUSTER_SCOPED = ("AgentRelease", "Namespace", "CustomResourceDefinition", "ClusterRole")
 

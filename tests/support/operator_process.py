@@ -28,9 +28,10 @@ class OperatorProcess(Process):
     name = "operator"
 
     def __init__(self, cluster, state, **flags):
-        """`flags` override those of the chart: resync_interval="3s"."""
+        """`flags` override those of the chart: resync_interval="3s". Alone, unless a test is about several: who is killed
+        and starts again need not wait for its own lease then."""
         super().__init__(state)
-        self.cluster, self.flags = cluster, flags
+        self.cluster, self.flags = cluster, {"leader_elect": "false"} | flags
 
     def start(self, wait=True, **flags):
         command = [sys.executable, str(ROOT / "tools" / "run-from-chart"), "--kubeconfig", self.cluster.kubeconfig, "--namespace", SYSTEM,

@@ -40,6 +40,19 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
+{{/* The Lease for which the operator's pods compete, as operator/src/provisioner/app/election.h names it. */}}
+{{- define "team-operator.lease" -}}
+{{- if or .Values.watchNamespaces .Values.watchLabelSelector -}}
+{{- $part := "" -}}
+{{- range sortAlpha .Values.watchNamespaces -}}
+{{- $part = printf "%s%s," $part . -}}
+{{- end -}}
+{{- printf "team-operator-%s" (printf "%s;%s" $part .Values.watchLabelSelector | sha256sum | trunc 10) -}}
+{{- else -}}
+team-operator
+{{- end -}}
+{{- end -}}
+
 {{/* Arguments of the operator: only what differs from its own defaults. */}}
 {{- define "team-operator.args" -}}
 - run
@@ -49,6 +62,24 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - --log-format={{ .Values.log.format }}
 {{- with .Values.watchNamespaces }}
 - --watch-namespaces={{ join "," . }}
+{{- end }}
+{{- with .Values.watchLabelSelector }}
+- {{ printf "--watch-label-selector=%s" . | quote }}
+{{- end }}
+{{- with .Values.leaderElection }}
+{{- if .enabled }}
+- --leader-elect
+- --leader-election-namespace={{ $.Release.Namespace }}
+{{- with .leaseDuration }}
+- --leader-election-lease-duration={{ . }}
+{{- end }}
+{{- with .renewDeadline }}
+- --leader-election-renew-deadline={{ . }}
+{{- end }}
+{{- with .retryPeriod }}
+- --leader-election-retry-period={{ . }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- with .Values.teams }}
 {{- with .imagePullSecrets }}
