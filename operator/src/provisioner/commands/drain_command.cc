@@ -24,6 +24,7 @@ constexpr std::string_view kManager = "team-operator-drain";
 // Longer than a pass that has just begun takes to write the finalizer.
 constexpr std::chrono::seconds kLookAgain{1};
 constexpr std::chrono::seconds kSayAgain{10};
+constexpr const char* kGoing = "is being deleted";
 
 struct Listed {
   domain::TeamProvisioning team;
@@ -96,12 +97,16 @@ class Drain {
       Status done = ok();
       switch (drain_step(options_.mode, listed.team)) {
         case DrainStep::None: continue;
-        case DrainStep::Wait: unfinished.emplace(name, "is being deleted"); continue;
+        case DrainStep::Wait: unfinished.emplace(name, kGoing); continue;
         case DrainStep::Release: done = release(listed); break;
         case DrainStep::Delete: done = remove(listed.team); break;
       }
       if (!done && !is_outdated(done.error()) && !is_retryable(done.error().code)) return done;
-      if (!done) unfinished.emplace(name, done.error().message);
+      if (!done) {
+        unfinished.emplace(name, done.error().message);
+      } else if (options_.mode == Mode::Delete) {
+        unfinished.emplace(name, kGoing);
+      }
       changed_ = true;
     }
     unfinished_ = std::move(unfinished);
@@ -136,6 +141,7 @@ class Drain {
 
   [[nodiscard]] Error given_up() const {
     if (!unreachable_.empty()) return Error{ErrorCode::DeadlineExceeded, "out of time: " + unreachable_};
+    if (unfinished_.empty()) return Error{ErrorCode::DeadlineExceeded, "out of time before a last look"};
     std::string text = "out of time; left are " + counted(unfinished_.size(), "teams");
     for (const auto& [name, why] : unfinished_) text += "\n  " + name + ": " + why;
     if (options_.mode == Mode::Delete)
