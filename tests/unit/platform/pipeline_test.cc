@@ -73,7 +73,7 @@ TEST_CASE("a pipeline that answers anything is reached, without its token") {
   f.answers("not found", 404);
   CHECK(f.pipeline.reach({}));
   CHECK(f.header("Authorization").empty());
-  f.http.add(Error{ErrorCode::Unavailable, "refused"});
+  f.http.add({}, {.end = ScriptHttpClient::End::Refuse});
   CHECK_FALSE(f.pipeline.reach({}));
 }
 
