@@ -74,7 +74,7 @@ def test_a_team_that_is_fought_over_is_repaired_now_and_then_and_no_other_waits(
         seen = writes(since)
         assert len(seen) <= float(watch) / PROBE + 1, [str(r) for r in seen]
         assert len(seen) >= 3, "it is repaired all the same"
-        assert rival.writes - before > 20 * len(seen), "that was no storm"
+        assert rival.writes - before > 2 * len(seen), "it was answered one for one"
 
         # Who asks for something gets it at once: the budget is no part of the fight.
         teams.change("fought", runtime=dedicated(replicas=2))

@@ -52,8 +52,16 @@ std::optional<std::chrono::milliseconds> CircuitBreaker::hold(const ObjectKey& k
     return next_look(bucket, now);
   }
   bucket.next_probe = now + settings_.probe_interval;
-  if (now >= *bucket.open_until) close(bucket, now);
   return std::nullopt;
+}
+
+bool CircuitBreaker::calm(const ObjectKey& key) {
+  const MutexLock lock{m_};
+  const auto found = buckets_.find(key);
+  const bool over =
+      found != buckets_.end() && found->second.open_until && clock_.now() >= *found->second.open_until;
+  if (over) forget(found);
+  return over;
 }
 
 void CircuitBreaker::record(const ObjectKey& key, const Source& source) {
@@ -99,9 +107,7 @@ void CircuitBreaker::pardon(const ObjectKey& key) {
 void CircuitBreaker::forget(const ObjectKey& key) {
   const MutexLock lock{m_};
   const auto found = buckets_.find(key);
-  if (found == buckets_.end()) return;
-  if (found->second.open_until) close(found->second, clock_.now());
-  buckets_.erase(found);
+  if (found != buckets_.end()) forget(found);
 }
 
 std::size_t CircuitBreaker::size() const {
@@ -128,12 +134,12 @@ void CircuitBreaker::count(std::string_view kind, const char* result, double eve
       .Increment(events);
 }
 
-void CircuitBreaker::close(Bucket& bucket, SteadyTime now) {
-  bucket.open_until.reset();
-  bucket.filled = now;
-  bucket.events.clear();
-  closes_.Increment();
-  open_.Decrement();
+void CircuitBreaker::forget(Buckets::iterator bucket) {
+  if (bucket->second.open_until) {
+    closes_.Increment();
+    open_.Decrement();
+  }
+  buckets_.erase(bucket);
 }
 
 // Those that are as if nothing had ever happened.

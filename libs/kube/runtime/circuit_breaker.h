@@ -35,8 +35,8 @@ struct CircuitBreakerSettings {
 // brings as many events and writes nothing. An event without a write costs some 20 us here, so it needs no
 // breaker.
 //
-// Time heals it: the first look after open_for closes it. The bucket does not fill meanwhile, so a fight that
-// goes on opens it again with its first write, and there is one write a probe_interval throughout.
+// It closes when open_for is over and a look has found nothing to do. So a fight that goes on keeps it open,
+// and there is one write a probe_interval throughout.
 //
 // A key whose bucket is full and closed is forgotten, as it would be the same without (Crossplane waits 24
 // h), so memory is bounded by the keys that were written to within capacity / refill_per_second, 100 s.
@@ -68,6 +68,8 @@ class CircuitBreaker {
   // How long a look at `key` is to be put off; nothing: look now. While open, the first who asks after a
   // probe_interval gets nothing.
   [[nodiscard]] std::optional<std::chrono::milliseconds> hold(const ObjectKey& key);
+  // A look found nothing to do. True when that closes it.
+  bool calm(const ObjectKey& key);
   // An event.
   void record(const ObjectKey& key, const Source& source);
   // Whether one more event finds it open: the time to find out who is behind it.
@@ -96,7 +98,7 @@ class CircuitBreaker {
   [[nodiscard]] double tokens_at(const Bucket& bucket, SteadyTime now) const;
   [[nodiscard]] static std::chrono::milliseconds next_look(const Bucket& bucket, SteadyTime now);
   void count(std::string_view kind, const char* result, double events = 1);
-  void close(Bucket& bucket, SteadyTime now) TP_REQUIRES(m_);
+  void forget(Buckets::iterator bucket) TP_REQUIRES(m_);
   void sweep(SteadyTime now) TP_REQUIRES(m_);
 
   const std::string controller_;

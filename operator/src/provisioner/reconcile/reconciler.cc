@@ -141,8 +141,7 @@ Result<kube::Next> TeamReconciler::pass(const Context& ctx,
       return platform_pass(ctx, observed, plan, log);
     report.attention = Attention::Postponed;
   }
-  const Outcome outcome = perform(ctx, *observed.team, plan, log);
-  return conclude(ctx, observed, plan, outcome, report);
+  return conclude(ctx, observed, plan, perform(ctx, *observed.team, plan, log), report);
 }
 
 Outcome TeamReconciler::perform(const Context& ctx,
@@ -192,13 +191,13 @@ Result<kube::Next> TeamReconciler::platform_pass(const Context& ctx,
   outcome = perform(ctx, team, plan, log);
   outcome.writes += writes_before;
   if (plan.bootstrap && !steps.report().error) steps.bootstrap();
-  return conclude(ctx, observed, plan, outcome, steps.report());
+  return conclude(ctx, observed, plan, std::move(outcome), steps.report());
 }
 
 Result<kube::Next> TeamReconciler::conclude(const Context& ctx,
                                             const Observed& before,
                                             const Plan& plan,
-                                            const Outcome& outcome,
+                                            Outcome outcome,
                                             const PlatformReport& report) {
   const Team& team = *before.team;
   bool wrote = outcome.writes + report.writes > 0;
@@ -206,8 +205,13 @@ Result<kube::Next> TeamReconciler::conclude(const Context& ctx,
     // The executor has put what it wrote into the caches, so this is the world after the plan.
     const auto after = caches_.observe(team.meta.key);
     if (!after) return kube::Next{};
-    const domain::TeamStatus status =
-        make_status(with_memory(*after, report.memory), plan, outcome, report, to_rfc3339(clock_.wall_now()));
+    const Observed known = with_memory(*after, report.memory);
+    const std::string time = to_rfc3339(clock_.wall_now());
+    domain::TeamStatus status = make_status(known, plan, outcome, report, time);
+    if (outcome.storm && !wrote && status == after->team->status && breaker_.calm(team.meta.key)) {
+      outcome.storm.reset();
+      status = make_status(known, plan, outcome, report, time);
+    }
     TP_ASSIGN_OR_RETURN(const bool reported, report_status(ctx, *after->team, status));
     // A fight about the status itself. (Where there was something else to write, that has been counted.)
     if (reported && !wrote) breaker_.record(team.meta.key, {domain::kTeamProvisionings.kind});

@@ -115,7 +115,7 @@ class TeamReconciler final : public kube::Reconciler {
   [[nodiscard]] Result<kube::Next> conclude(const Context& ctx,
                                             const Observed& before,
                                             const Plan& plan,
-                                            const Outcome& outcome,
+                                            Outcome outcome,
                                             const PlatformReport& report);
   [[nodiscard]] Result<kube::Next> farewell(const Context& ctx,
                                             const Observed& observed,
