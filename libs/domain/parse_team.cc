@@ -125,6 +125,15 @@ DependencyDiscovery read_discovery(const FieldReader& fields) {
           .resources = read_resources(fields)};
 }
 
+std::optional<Autoscaling> read_autoscaling(const FieldReader& fields) {
+  if (!fields.exists()) return std::nullopt;
+  const Autoscaling defaults;
+  return Autoscaling{.min_replicas = fields.number("minReplicas", defaults.min_replicas),
+                     .max_replicas = fields.number("maxReplicas", defaults.max_replicas),
+                     .cpu_percent = fields.number("targetCPUUtilizationPercentage", 0),
+                     .memory_percent = fields.number("targetMemoryUtilizationPercentage", 0)};
+}
+
 std::shared_ptr<const DedicatedRuntime> read_dedicated(const FieldReader& fields) {
   if (!fields.exists()) return nullptr;
   const DedicatedRuntime defaults;
@@ -140,7 +149,8 @@ std::shared_ptr<const DedicatedRuntime> read_dedicated(const FieldReader& fields
                        .topology_spread = fields.part("topologySpread"),
                        .priority_class_name = fields.text("priorityClassName"),
                        .disruption_budget = fields.part("disruptionBudget"),
-                       .network_isolation = fields.text("networkIsolation") == "Enabled"});
+                       .network_isolation = fields.text("networkIsolation") == "Enabled",
+                       .autoscaling = read_autoscaling(fields.object("autoscaling"))});
 }
 
 TeamSpec read_spec(const FieldReader& fields) {

@@ -152,6 +152,16 @@ struct EnvVar {
 };
 
 // NOLINTNEXTLINE(bugprone-exception-escape): a json that is null allocates nothing
+// Bounds for a HorizontalPodAutoscaler. Targets are percentages of what is requested; 0: none.
+struct Autoscaling {
+  std::int64_t min_replicas = 1;
+  std::int64_t max_replicas = 1;
+  std::int64_t cpu_percent = 0;
+  std::int64_t memory_percent = 0;
+
+  friend bool operator==(const Autoscaling&, const Autoscaling&) = default;
+};
+
 struct DedicatedRuntime {
   std::int64_t replicas = 1;
   Resources resources{};
@@ -166,6 +176,7 @@ struct DedicatedRuntime {
   std::string priority_class_name{};
   nlohmann::json disruption_budget{};  // {"minAvailable": …} or {"maxUnavailable": …}, or null
   bool network_isolation = false;
+  std::optional<Autoscaling> autoscaling{};
 
   friend bool operator==(const DedicatedRuntime&, const DedicatedRuntime&) = default;
 };

@@ -517,6 +517,46 @@ constexpr std::array kBudgetProperties{Property{"minAvailable", &kPodCount},
                                        Property{"maxUnavailable", &kPodCount}};
 constexpr Schema kBudget{.type = SchemaType::Object, .properties = kBudgetProperties, .rules = kBudgetRules};
 
+// --- runtime.dedicated: autoscaling ---
+
+constexpr Schema kUtilization{.type = SchemaType::Integer, .minimum = 1, .maximum = 1000};
+constexpr std::array kAutoscalingRules{
+    Rule{"must not be above maxReplicas",
+         [](View scaling) {
+           return whole_number(member(scaling, "minReplicas")).value_or(1) <=
+                  whole_number(member(scaling, "maxReplicas")).value_or(1);
+         },
+         "minReplicas"}};
+constexpr std::array kAutoscalingProperties{Property{"minReplicas", &kReplicas},
+                                            Property{"maxReplicas", &kReplicas, true},
+                                            Property{"targetCPUUtilizationPercentage", &kUtilization},
+                                            Property{"targetMemoryUtilizationPercentage", &kUtilization}};
+constexpr Schema kAutoscaling{
+    .type = SchemaType::Object, .properties = kAutoscalingProperties, .rules = kAutoscalingRules};
+
+// A limit without a request stands for both. A team that says nothing of resources gets requests of ours.
+bool requests(View dedicated, string_view resource) {
+  const View resources = member(dedicated, "resources");
+  return !resources || has(member(resources, "requests"), resource) ||
+         has(member(resources, "limits"), resource);
+}
+constexpr std::array kDedicatedRules{
+    Rule{"a target for the CPU, which is 80 when no target is given, is a share of the request; give "
+         "resources.requests.cpu",
+         [](View dedicated) {
+           const View scaling = member(dedicated, "autoscaling");
+           const bool by_cpu = scaling && (has(scaling, "targetCPUUtilizationPercentage") ||
+                                           !has(scaling, "targetMemoryUtilizationPercentage"));
+           return !by_cpu || requests(dedicated, "cpu");
+         },
+         "autoscaling.targetCPUUtilizationPercentage"},
+    Rule{"a target for the memory is a share of the request; give resources.requests.memory",
+         [](View dedicated) {
+           return !has(member(dedicated, "autoscaling"), "targetMemoryUtilizationPercentage") ||
+                  requests(dedicated, "memory");
+         },
+         "autoscaling.targetMemoryUtilizationPercentage"}};
+
 // --- runtime, governance, knowledgeBase, deletionPolicy, spec ---
 
 constexpr std::array<string_view, 2> kOnOff{"Enabled", "Disabled"};
@@ -535,8 +575,10 @@ constexpr std::array kDedicatedProperties{
     Property{"priorityClassName", &kSubdomain},
     Property{"disruptionBudget", &kBudget},
     Property{"networkIsolation", &kSwitch},
+    Property{"autoscaling", &kAutoscaling},
 };
-constexpr Schema kDedicated{.type = SchemaType::Object, .properties = kDedicatedProperties};
+constexpr Schema kDedicated{
+    .type = SchemaType::Object, .properties = kDedicatedProperties, .rules = kDedicatedRules};
 constexpr std::array<string_view, 2> kModes{"Shared", "Dedicated"};
 constexpr Schema kMode{.type = SchemaType::String, .choices = kModes};
 constexpr std::array kRuntimeProperties{Property{"mode", &kMode}, Property{"dedicated", &kDedicated}};

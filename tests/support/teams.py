@@ -3,7 +3,7 @@
 from support.kube import TEAM, TEAM_API
 
 LABELS = "app.kubernetes.io/managed-by=team-operator"
-CHILD_KINDS = ("CronJob", "NetworkPolicy", "PodDisruptionBudget", "Deployment", "Service")
+CHILD_KINDS = ("CronJob", "NetworkPolicy", "PodDisruptionBudget", "Deployment", "HorizontalPodAutoscaler", "Service")
 
 
 def team(namespace, name, org="acme", node=None, **spec):
@@ -23,7 +23,7 @@ def scheduled(schedule="0 2 * * *", **more):
 
 
 def everything(**more):
-    """A spec with which the team has one child of each kind, and two CronJobs."""
+    """A spec with which the team has one child of each kind but an autoscaler, and two CronJobs."""
     return {
         "pipeline": scheduled(), "dependencyDiscovery": {"schedule": "0 3 * * *"},
         "runtime": dedicated(replicas=2, networkIsolation="Enabled"),

@@ -30,6 +30,8 @@ inline constexpr ResourceType kEvents{"events.k8s.io", "v1", "events", "Event"};
 inline constexpr ResourceType kNetworkPolicies{"networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy"};
 inline constexpr ResourceType kPodDisruptionBudgets{"policy", "v1", "poddisruptionbudgets",
                                                     "PodDisruptionBudget"};
+inline constexpr ResourceType kHorizontalPodAutoscalers{"autoscaling", "v2", "horizontalpodautoscalers",
+                                                        "HorizontalPodAutoscaler"};
 
 // Namespace and name; what queues, stores and logs call an object. The namespace is empty for cluster-scoped
 // ones.

@@ -97,6 +97,17 @@ TEST_CASE("every field is read", "[team]") {
   CHECK(spec.suspend);
 }
 
+TEST_CASE("autoscaling is read", "[team]") {
+  const auto read = [](const std::string& autoscaling) {
+    return spec_of(R"("runtime":{"dedicated":{"autoscaling":)" + autoscaling + "}}").dedicated->autoscaling;
+  };
+  CHECK(read(R"({"maxReplicas":4})") == Autoscaling{.min_replicas = 1, .max_replicas = 4});
+  CHECK(read(R"({"minReplicas":2,"maxReplicas":4,"targetCPUUtilizationPercentage":70,
+                 "targetMemoryUtilizationPercentage":90})") ==
+        Autoscaling{.min_replicas = 2, .max_replicas = 4, .cpu_percent = 70, .memory_percent = 90});
+  CHECK_FALSE(spec_of(R"("runtime":{"dedicated":{"replicas":2}})").dedicated->autoscaling);
+}
+
 TEST_CASE("every field of the platform is read", "[team]") {
   const TeamSpec spec = spec_of(R"(
     "displayName":"Checkout Squad","parentNodeId":"payments",

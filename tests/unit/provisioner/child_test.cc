@@ -57,6 +57,24 @@ TEST_CASE("project_child: what decides is read from a live Deployment", "[child]
   CHECK(child.rollout->selector == nlohmann::json{{"a", "b"}});
 }
 
+TEST_CASE("project_child: who else decides on the replicas", "[child]") {
+  const auto scaled = [](const std::string& entries) {
+    std::string text = deployment(kOurs);
+    text.insert(text.find(R"("uid")"), R"("managedFields": [)" + entries + "], ");
+    return child_from(kube::kDeployments, text).rollout->scaled_by_others;
+  };
+  const std::string replicas = R"("fieldsV1": {"f:spec": {"f:replicas": {}}}})";
+  CHECK_FALSE(scaled(""));
+  CHECK_FALSE(scaled(R"({"manager": "team-operator", "operation": "Apply", )" + replicas));
+  CHECK(scaled(R"({"manager": "kube-controller-manager", "operation": "Update", "subresource": "scale", )" +
+               replicas));
+  CHECK(scaled(R"({"manager": "argocd", "operation": "Apply", )" + replicas));
+  // What we take over when we adopt the object is not somebody else's for long.
+  CHECK_FALSE(scaled(R"({"manager": "kubectl-edit", "operation": "Update", )" + replicas));
+  CHECK_FALSE(
+      scaled(R"({"manager": "argocd", "operation": "Apply", "fieldsV1": {"f:spec": {"f:template": {}}}})"));
+}
+
 TEST_CASE("project_child: an object of the legacy service tells the raw ids", "[child]") {
   const Child child = child_from(kube::kDeployments,
                                  deployment(R"({"app.kubernetes.io/managed-by": "incidentfox-orchestrator",

@@ -99,7 +99,8 @@ TEST_CASE("desired: the Service leads to the agent's real port", "[desired]") {
   check_equal(object_of(team, Slot::AgentService).at("spec"), R"({"type": "ClusterIP",
     "selector": {"app.kubernetes.io/name": "incidentfox-agent", "incidentfox.io/org-id": "acme", "incidentfox.io/team-node-id": "checkout"},
     "ports": [{"name": "http", "port": 9000, "targetPort": 9000, "protocol": "TCP"}]})");
-  CHECK(agent_url(team, "svc", agent_port(team, BuildContext{})) == "http://svc.incidentfox.svc.cluster.local:9000");
+  CHECK(agent_url(team, "svc", agent_port(team, BuildContext{})) ==
+        "http://svc.incidentfox.svc.cluster.local:9000");
 }
 
 TEST_CASE("desired: an isolated runtime talks to the gateway, DNS, the Config Service and the internet",
@@ -127,6 +128,39 @@ TEST_CASE("desired: a budget above one replica or when asked for", "[desired]") 
                                Slot::AgentDisruptionBudget);
   CHECK(asked.at("spec").at("minAvailable") == "50%");
   CHECK_FALSE(asked.at("spec").contains("maxUnavailable"));
+}
+
+TEST_CASE("desired: the autoscaler, whole", "[desired]") {
+  const Team team = dedicated(
+      a_team(), {.autoscaling = domain::Autoscaling{
+                     .min_replicas = 2, .max_replicas = 5, .cpu_percent = 70, .memory_percent = 90}});
+  const Json autoscaler = object_of(team, Slot::AgentAutoscaler);
+  CHECK(autoscaler.at("apiVersion") == "autoscaling/v2");
+  check_equal(autoscaler.at("spec"), R"({
+    "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "agent-dedicated-acme-checkout"},
+    "minReplicas": 2, "maxReplicas": 5,
+    "metrics": [
+      {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}},
+      {"type": "Resource", "resource": {"name": "memory", "target": {"type": "Utilization", "averageUtilization": 90}}}]})");
+  const auto targets = [&](domain::Autoscaling scaling) {
+    return object_of(dedicated(a_team(), {.autoscaling = scaling}), Slot::AgentAutoscaler)
+        .at("spec")
+        .at("metrics")
+        .dump();
+  };
+  const std::string by_default = targets({.max_replicas = 2});
+  CHECK(by_default.find("\"cpu\"") != std::string::npos);
+  CHECK(by_default.find("80") != std::string::npos);
+  CHECK(targets({.max_replicas = 2, .memory_percent = 50}).find("cpu") == std::string::npos);
+  CHECK(object_of(dedicated(a_team()), Slot::AgentAutoscaler).is_null());
+  // A budget where there may be several.
+  const auto budget = [&](std::int64_t replicas, std::int64_t most) {
+    const domain::Autoscaling scaling{.max_replicas = most};
+    return object_of(dedicated(a_team(), {.replicas = replicas, .autoscaling = scaling}),
+                     Slot::AgentDisruptionBudget);
+  };
+  CHECK_FALSE(budget(1, 2).is_null());
+  CHECK(budget(3, 1).is_null());
 }
 
 TEST_CASE("desired: what the team says comes first", "[desired]") {

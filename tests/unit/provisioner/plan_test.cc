@@ -63,7 +63,7 @@ TEST_CASE("plan: drift of one child is repaired by one update that names its uid
   const Plan plan = make_plan(observed, kBuild);
   REQUIRE(actions(plan) == Strings{"apply Service incidentfox/agent-dedicated-acme-checkout (update)"});
   const auto& apply = std::get<ApplyChild>(plan.actions.front());
-  CHECK(apply.uid == "uid-of-agent-dedicated-acme-checkout-5");
+  CHECK(apply.uid == "uid-of-agent-dedicated-acme-checkout-6");
   CHECK_FALSE(apply.adopt);
 }
 
@@ -104,6 +104,108 @@ TEST_CASE("plan: what something else controls is left alone", "[plan]") {
   shared.spec.mode = domain::RuntimeMode::Shared;
   observed.team = share(shared);
   CHECK(actions(observed) == Strings{"delete Service incidentfox/agent-dedicated-acme-checkout"});
+}
+
+const domain::Autoscaling kTwoToFive{.min_replicas = 2, .max_replicas = 5};
+
+// The live Deployment has `replicas` pods, and who decided on that.
+void scale(Observed& observed, std::int64_t replicas, bool by_others) {
+  edit_child(observed, Slot::AgentDeployment, [&](Child& child) {
+    RolloutState state = *child.rollout;
+    state.wanted = replicas;
+    state.scaled_by_others = by_others;
+    child.rollout = std::make_shared<const RolloutState>(state);
+  });
+}
+
+// What is applied to the Deployment when something else of it has changed.
+nlohmann::json applied_deployment(const Observed& observed) {
+  Observed drifted = observed;
+  edit_child(drifted, Slot::AgentDeployment, [](Child& child) { child.owned = 1; });
+  for (const Action& action : make_plan(drifted, kBuild).actions) {
+    const auto* const apply = std::get_if<ApplyChild>(&action);
+    if (apply != nullptr && apply->slot == Slot::AgentDeployment) return apply->object;
+  }
+  FAIL("the Deployment is not applied");
+  return {};
+}
+
+// -1: nothing.
+std::int64_t applied_replicas(const Observed& observed) {
+  return applied_deployment(observed).at("spec").value("replicas", std::int64_t{-1});
+}
+
+bool insists_on_version(const Observed& observed) {
+  return applied_deployment(observed).at("metadata").contains("resourceVersion");
+}
+
+TEST_CASE("plan: an autoscaler comes after what it scales, and goes before it", "[plan][autoscaling]") {
+  Observed observed{share(dedicated(a_team(), {.autoscaling = kTwoToFive}))};
+  observed.service_accounts = {"incidentfox-agent"};
+  CHECK(actions(observed) ==
+        Strings{"apply PodDisruptionBudget incidentfox/agent-dedicated-acme-checkout (create)",
+                "apply Deployment incidentfox/agent-dedicated-acme-checkout (create)",
+                "apply HorizontalPodAutoscaler incidentfox/agent-dedicated-acme-checkout (create)",
+                "apply Service incidentfox/agent-dedicated-acme-checkout (create)"});
+  observed = converged(*observed.team, kBuild);
+  CHECK(actions(observed).empty());
+  Team shared = *observed.team;
+  shared.spec.mode = domain::RuntimeMode::Shared;
+  observed.team = share(shared);
+  CHECK(actions(observed) ==
+        Strings{"delete Service incidentfox/agent-dedicated-acme-checkout",
+                "delete HorizontalPodAutoscaler incidentfox/agent-dedicated-acme-checkout",
+                "delete Deployment incidentfox/agent-dedicated-acme-checkout",
+                "delete PodDisruptionBudget incidentfox/agent-dedicated-acme-checkout"});
+}
+
+TEST_CASE("plan: replicas begin within the autoscaler's bounds", "[plan][autoscaling]") {
+  const auto begin = [](std::int64_t replicas) {
+    const Team team = dedicated(a_team(), {.replicas = replicas, .autoscaling = kTwoToFive});
+    return default_layout(team).replicas;
+  };
+  CHECK(begin(1) == 2);
+  CHECK(begin(3) == 3);
+  CHECK(begin(9) == 5);
+}
+
+TEST_CASE("plan: the live replicas are held until somebody else does", "[plan][autoscaling]") {
+  Observed observed = converged(dedicated(a_team(), {.replicas = 3}), kBuild);
+  Team team = *observed.team;
+  team.spec.dedicated = std::make_shared<const domain::DedicatedRuntime>(
+      domain::DedicatedRuntime{.replicas = 1, .autoscaling = kTwoToFive});
+  observed.team = share(team);
+  // Nobody has scaled yet: what is there stays ours, whatever the spec would begin with.
+  CHECK(applied_replicas(observed) == 3);
+  CHECK(insists_on_version(observed));
+  CHECK(actions(observed) ==
+        Strings{"apply HorizontalPodAutoscaler incidentfox/agent-dedicated-acme-checkout (create)"});
+  scale(observed, 5, true);
+  CHECK(applied_replicas(observed) == -1);
+  CHECK_FALSE(insists_on_version(observed));
+  // Somebody edited the Deployment as a whole: such a field goes to us when the object is taken over.
+  scale(observed, 4, false);
+  CHECK(applied_replicas(observed) == 4);
+  // An autoscaler does nothing for a Deployment without pods.
+  scale(observed, 0, true);
+  CHECK(applied_replicas(observed) == 2);
+}
+
+TEST_CASE("plan: replicas are taken back when the autoscaler is gone, and not before",
+          "[plan][autoscaling]") {
+  Observed observed = converged(dedicated(a_team(), {.replicas = 2, .autoscaling = kTwoToFive}), kBuild);
+  scale(observed, 4, true);
+  Team team = *observed.team;
+  team.spec.dedicated =
+      std::make_shared<const domain::DedicatedRuntime>(domain::DedicatedRuntime{.replicas = 2});
+  observed.team = share(team);
+  CHECK(applied_replicas(observed) == -1);
+  edit_child(observed, Slot::AgentAutoscaler, [](Child& child) { child.meta.deleting = true; });
+  CHECK(applied_replicas(observed) == 2);
+  CHECK_FALSE(insists_on_version(observed));
+  std::erase_if(observed.children,
+                [](const ChildPointer& child) { return child->slot == Slot::AgentAutoscaler; });
+  CHECK(applied_replicas(observed) == 2);
 }
 
 Child legacy_deployment(const Team& team, const std::string& name) {

@@ -109,6 +109,29 @@ TEST_CASE("status: a published URL stays while the agent hiccups and goes with t
   CHECK(status_of(observed).service_url.empty());
 }
 
+TEST_CASE("status: while an autoscaler adds agents, those of its minimum are enough", "[status]") {
+  const Team team =
+      dedicated(a_team(), {.autoscaling = domain::Autoscaling{.min_replicas = 2, .max_replicas = 9}});
+  const auto status_with = [&](const RolloutState& state) {
+    Observed observed = converged(team, kBuild);
+    edit_child(observed, Slot::AgentDeployment,
+               [&](Child& child) { child.rollout = std::make_shared<const RolloutState>(state); });
+    return status_of(observed);
+  };
+  const auto growing =
+      status_with({.observed_generation = 1, .wanted = 5, .total = 3, .updated = 3, .available = 2});
+  CHECK(condition(growing, "Ready") == "True Provisioned");
+  CHECK(condition(growing, "AgentAvailable") == "True Available");
+  const auto few =
+      status_with({.observed_generation = 1, .wanted = 5, .total = 3, .updated = 3, .available = 1});
+  CHECK(condition(few, "Ready") == "False Progressing");
+  CHECK(condition(few, "AgentAvailable") == "False Unavailable");
+  // A new revision is not there before the old one is gone.
+  const auto rolling =
+      status_with({.observed_generation = 1, .wanted = 3, .total = 4, .updated = 3, .available = 4});
+  CHECK(condition(rolling, "Ready") == "False Progressing");
+}
+
 TEST_CASE("status: stalls win over errors, errors over progress", "[status]") {
   const Observed observed = converged(scheduled(a_team()), kBuild);
   Outcome outcome;

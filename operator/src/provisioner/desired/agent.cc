@@ -24,6 +24,7 @@ using Json = nlohmann::json;
 // it.
 constexpr int kPreStopSeconds = 10;
 constexpr std::chrono::seconds kGraceBeyondRun{30};
+constexpr std::int64_t kDefaultCpuPercent = 80;  // the API server's own default
 
 const DedicatedRuntime& settings(const TeamProvisioning& team) {
   static const DedicatedRuntime kDefaults;
@@ -131,20 +132,50 @@ Json dns_rule() {
 std::optional<Json> build_agent_deployment(const TeamProvisioning& team,
                                            const BuildContext& build,
                                            const std::string& name,
-                                           const Json& selector) {
+                                           const Json& selector,
+                                           std::optional<std::int64_t> replicas) {
   if (!dedicated(team)) return std::nullopt;
   Json pod_labels = child_labels(team, Slot::AgentDeployment);
   pod_labels.update(selector);
   Json object = child_skeleton(team, Slot::AgentDeployment, name);
   object["spec"] = {
-      {"replicas", settings(team).replicas},
       {"selector", {{"matchLabels", selector}}},
       // A roll-out never has fewer agents than the team asked for.
       {"strategy", {{"type", "RollingUpdate"}, {"rollingUpdate", {{"maxUnavailable", 0}, {"maxSurge", 1}}}}},
       {"template",
        {{"metadata", {{"labels", std::move(pod_labels)}}}, {"spec", pod_spec(team, build, selector)}}},
   };
+  if (replicas) object["spec"]["replicas"] = *replicas;
   if (build.progress_deadline) object["spec"]["progressDeadlineSeconds"] = build.progress_deadline->count();
+  return object;
+}
+
+std::optional<Json> build_agent_autoscaler(const TeamProvisioning& team,
+                                           const std::string& name,
+                                           const std::string& deployment) {
+  const auto& scaling = settings(team).autoscaling;
+  if (!dedicated(team) || !scaling) return std::nullopt;
+  Json metrics = Json::array();
+  const auto target = [&](const char* resource, std::int64_t percent) {
+    if (percent == 0) return;
+    metrics.push_back(
+        {{"type", "Resource"},
+         {"resource",
+          {{"name", resource}, {"target", {{"type", "Utilization"}, {"averageUtilization", percent}}}}}});
+  };
+  target("cpu", scaling->cpu_percent == 0 && scaling->memory_percent == 0 ? kDefaultCpuPercent
+                                                                          : scaling->cpu_percent);
+  target("memory", scaling->memory_percent);
+  Json object = child_skeleton(team, Slot::AgentAutoscaler, name);
+  object["spec"] = {
+      {"scaleTargetRef",
+       {{"apiVersion", kube::kDeployments.api_version()},
+        {"kind", kube::kDeployments.kind},
+        {"name", deployment}}},
+      {"minReplicas", scaling->min_replicas},
+      {"maxReplicas", scaling->max_replicas},
+      {"metrics", std::move(metrics)},
+  };
   return object;
 }
 
@@ -193,13 +224,20 @@ std::optional<Json> build_agent_disruption_budget(const TeamProvisioning& team,
                                                   const std::string& name,
                                                   const Json& selector) {
   const DedicatedRuntime& own = settings(team);
-  if (!dedicated(team) || (own.replicas <= 1 && own.disruption_budget.is_null())) return std::nullopt;
+  const std::int64_t most = own.autoscaling ? own.autoscaling->max_replicas : own.replicas;
+  if (!dedicated(team) || (most <= 1 && own.disruption_budget.is_null())) return std::nullopt;
   Json object = child_skeleton(team, Slot::AgentDisruptionBudget, name);
   Json& spec = object["spec"];
   spec = own.disruption_budget.is_null() ? Json{{"maxUnavailable", 1}} : own.disruption_budget;
   spec["selector"] = {{"matchLabels", selector}};
   spec["unhealthyPodEvictionPolicy"] = "AlwaysAllow";  // a broken agent must not block a node's drain
   return object;
+}
+
+std::int64_t initial_replicas(const TeamProvisioning& team) {
+  const DedicatedRuntime& own = settings(team);
+  if (!own.autoscaling) return own.replicas;
+  return std::clamp(own.replicas, own.autoscaling->min_replicas, own.autoscaling->max_replicas);
 }
 
 std::int64_t agent_port(const TeamProvisioning& team, const BuildContext& build) {

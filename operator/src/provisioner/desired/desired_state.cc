@@ -21,6 +21,7 @@ Layout default_layout(const TeamProvisioning& team) {
   layout.names.at(static_cast<std::size_t>(Slot::PipelineCronJob)) = names.pipeline;
   layout.names.at(static_cast<std::size_t>(Slot::DiscoveryCronJob)) = names.discovery;
   layout.selector = agent_selector(team);
+  layout.replicas = initial_replicas(team);
   return layout;
 }
 
@@ -48,8 +49,11 @@ DesiredState desired_state(const TeamProvisioning& team, const BuildContext& bui
        build_agent_network_policy(team, build, name(Slot::AgentNetworkPolicy), selector));
   want(Slot::AgentDisruptionBudget,
        build_agent_disruption_budget(team, name(Slot::AgentDisruptionBudget), selector));
-  want(Slot::AgentDeployment, build_agent_deployment(team, build, name(Slot::AgentDeployment), selector),
+  want(Slot::AgentDeployment,
+       build_agent_deployment(team, build, name(Slot::AgentDeployment), selector, layout.replicas),
        build.agent_service_account);
+  want(Slot::AgentAutoscaler,
+       build_agent_autoscaler(team, name(Slot::AgentAutoscaler), name(Slot::AgentDeployment)));
   want(Slot::AgentService, build_agent_service(team, build, name(Slot::AgentService), selector));
 
   state.service_accounts.assign(accounts.begin(), accounts.end());

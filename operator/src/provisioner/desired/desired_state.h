@@ -1,6 +1,8 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,11 +14,12 @@
 
 namespace tp::provisioner {
 
-// Where the children live: the names and the pod selector. For what exists already they are what they are (an
-// adopted object keeps them); the rest is made by the naming rules.
+// Where the children live: the names, the pod selector, and how many pods there are. For what exists already
+// they are what they are (an adopted object keeps them); the rest is made by the naming rules.
 struct Layout {
   std::array<std::string, kSlotCount> names;
-  nlohmann::json selector;  // label map of the agent's pods
+  nlohmann::json selector;               // label map of the agent's pods
+  std::optional<std::int64_t> replicas;  // of the agent; nothing: somebody else decides
 
   [[nodiscard]] const std::string& name(Slot slot) const { return names.at(static_cast<std::size_t>(slot)); }
 };

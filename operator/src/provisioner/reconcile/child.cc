@@ -32,6 +32,17 @@ void read_raw_ids(json::View pod_spec, Child& child) {
   });
 }
 
+// Not by an Update of the object as a whole, which we take over when we adopt it.
+bool scaled_by_others(json::View object) {
+  bool found = false;
+  object["metadata"]["managedFields"].each([&](json::View entry) {
+    if (!entry["fieldsV1"]["f:spec"]["f:replicas"]) return;
+    const bool applied = entry["operation"].text() == "Apply";
+    found = found || (applied ? entry["manager"].text() != kFieldManager : entry["subresource"].exists());
+  });
+  return found;
+}
+
 std::shared_ptr<const RolloutState> read_rollout(json::View object) {
   auto state = std::make_shared<RolloutState>();
   const json::View status = object["status"];
@@ -46,6 +57,7 @@ std::shared_ptr<const RolloutState> read_rollout(json::View object) {
       state->deadline_exceeded = true;
     }
   });
+  state->scaled_by_others = scaled_by_others(object);
   state->selector = object["spec"]["selector"]["matchLabels"].to_json();
   return state;
 }

@@ -31,6 +31,9 @@ struct RolloutState {
   std::int64_t updated = 0;    // of the newest one
   std::int64_t available = 0;  // of all revisions
   bool deadline_exceeded = false;
+  // spec.replicas belongs to somebody besides us who keeps it: an autoscaler, `kubectl scale`. A field that
+  // belongs to nobody any more falls back to its default.
+  bool scaled_by_others = false;
   nlohmann::json
       selector{};  // spec.selector.matchLabels: immutable, so it decides the labels of new pods too
 

@@ -52,7 +52,26 @@ Occupancy occupy(const Observed& observed, const Layout& defaults) {
   return result;
 }
 
-Layout layout_of(const Occupancy& live, Layout layout) {
+// Whether an autoscaler decides on the replicas, or still may.
+bool is_scaled(const Team& team, const Occupancy& live) {
+  const Child* const autoscaler = live.at.at(index(Slot::AgentAutoscaler));
+  return (team.spec.dedicated && team.spec.dedicated->autoscaling) ||
+         (autoscaler != nullptr && !autoscaler->meta.deleting);
+}
+
+// With an autoscaler the number is its own to change. We hold the live one until somebody else does: dropped
+// before, it would fall back to 1. Taken back when the autoscaler is gone and not before, or the two would
+// fight; so there are never fewer than before or after, whichever is less.
+std::optional<std::int64_t> replicas_to_apply(const Team& team, const Occupancy& live) {
+  const Child* const deployment = live.at.at(index(Slot::AgentDeployment));
+  if (!is_scaled(team, live) || deployment == nullptr || !deployment->rollout) return initial_replicas(team);
+  const RolloutState& state = *deployment->rollout;
+  // An autoscaler leaves a Deployment without pods alone.
+  if (state.wanted == 0) return initial_replicas(team);
+  return state.scaled_by_others ? std::nullopt : std::optional{state.wanted};
+}
+
+Layout layout_of(const Team& team, const Occupancy& live, Layout layout) {
   for (std::size_t i = 0; i < kSlotCount; ++i) {
     if (live.at.at(i) != nullptr) layout.names.at(i) = live.at.at(i)->meta.key.name;
   }
@@ -60,6 +79,7 @@ Layout layout_of(const Occupancy& live, Layout layout) {
   if (deployment != nullptr && deployment->rollout && deployment->rollout->selector.is_object()) {
     layout.selector = deployment->rollout->selector;
   }
+  layout.replicas = replicas_to_apply(team, live);
   return layout;
 }
 
@@ -189,7 +209,7 @@ void plan_release(const Observed& observed, const domain::ReleaseStatus& current
     return apply != nullptr && apply->slot == Slot::AgentDeployment;
   };
   const bool applied = std::none_of(plan.actions.begin(), plan.actions.end(), changes_agent);
-  const Rollout rollout = rollout_of(find_child(observed, Slot::AgentDeployment));
+  const Rollout rollout = rollout_of(observed);
   const domain::ReleaseStatus next = next_release(observed, current, applied, rollout);
   plan.again = next.active != current.active;
   if (next != domain::ReleaseStatus{} || observed.team->status.release) plan.release = next;
@@ -231,13 +251,22 @@ Plan plan_team(const Observed& observed, const BuildContext& platform) {
 
   const Layout defaults = default_layout(team);
   const Occupancy live = occupy(observed, defaults);
-  const DesiredState desired = desired_state(team, build, layout_of(live, defaults));
+  const Layout layout = layout_of(team, live, defaults);
+  DesiredState desired = desired_state(team, build, layout);
   for (const std::string& account : desired.service_accounts) {
     const auto& existing = observed.service_accounts;
     if (std::find(existing.begin(), existing.end(), account) != existing.end()) continue;
     plan.actions.emplace_back(CreateServiceAccount{service_account(team.meta.key.ns, account)});
   }
-  for (const DesiredChild& child : desired.children) plan_child(child, live.at.at(index(child.slot)), plan);
+  for (DesiredChild& child : desired.children) {
+    const Child* const existing = live.at.at(index(child.slot));
+    // The number that is held is that of this version: an autoscaler that has just acted must not be
+    // overruled.
+    if (child.slot == Slot::AgentDeployment && existing != nullptr && layout.replicas &&
+        is_scaled(team, live))
+      child.object["metadata"]["resourceVersion"] = existing->meta.resource_version;
+    plan_child(child, existing, plan);
+  }
   plan_pruning(observed, live, build, plan);
   plan_release(observed, current, plan);
   if (build.platform) {

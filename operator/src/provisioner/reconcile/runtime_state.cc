@@ -5,6 +5,15 @@
 #include "provisioner/desired/agent.h"
 
 namespace tp::provisioner {
+namespace {
+
+std::int64_t enough(const Observed& observed, const RolloutState& state) {
+  const auto& own = observed.team->spec.dedicated;
+  if (!own || !own->autoscaling) return state.wanted;
+  return std::min(state.wanted, own->autoscaling->min_replicas);
+}
+
+}  // namespace
 
 const Child* find_child(const Observed& observed, Slot slot) {
   const auto found =
@@ -13,20 +22,24 @@ const Child* find_child(const Observed& observed, Slot slot) {
   return found == observed.children.end() ? nullptr : found->get();
 }
 
-Rollout rollout_of(const Child* deployment) {
+Rollout rollout_of(const Observed& observed) {
+  const Child* const deployment = find_child(observed, Slot::AgentDeployment);
   if (deployment == nullptr || !deployment->rollout) return Rollout::Absent;
   const RolloutState& state = *deployment->rollout;
   if (state.observed_generation < deployment->meta.generation) return Rollout::Progressing;
-  if (state.updated < state.wanted || state.total > state.updated) {
+  const std::int64_t least = enough(observed, state);
+  if (state.updated < least || state.total > state.updated) {
     return state.deadline_exceeded ? Rollout::Failed : Rollout::Progressing;
   }
-  if (state.available < state.wanted) return state.deadline_exceeded ? Rollout::Failed : Rollout::Unavailable;
+  if (state.available < least) return state.deadline_exceeded ? Rollout::Failed : Rollout::Unavailable;
   return Rollout::Complete;
 }
 
-bool is_available(const Child* deployment) {
-  return deployment != nullptr && deployment->rollout && deployment->rollout->wanted > 0 &&
-         deployment->rollout->available >= deployment->rollout->wanted;
+bool is_available(const Observed& observed) {
+  const Child* const deployment = find_child(observed, Slot::AgentDeployment);
+  if (deployment == nullptr || !deployment->rollout) return false;
+  const RolloutState& state = *deployment->rollout;
+  return state.wanted > 0 && state.available >= enough(observed, state);
 }
 
 std::string runtime_url(const Observed& observed, const Plan& plan) {
@@ -34,7 +47,7 @@ std::string runtime_url(const Observed& observed, const Plan& plan) {
   if (!plan.wants(Slot::AgentService) || service == nullptr) return {};
   std::string url = agent_url(*observed.team, service->meta.key.name, plan.agent_port);
   const bool published = observed.team->status.service_url == url;
-  return published || is_available(find_child(observed, Slot::AgentDeployment)) ? url : std::string{};
+  return published || is_available(observed) ? url : std::string{};
 }
 
 }  // namespace tp::provisioner

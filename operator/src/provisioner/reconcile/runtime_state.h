@@ -13,12 +13,12 @@ namespace tp::provisioner {
 
 enum class Rollout { Absent, Progressing, Failed, Unavailable, Complete };
 
-// As `kubectl rollout status` reads a Deployment, and further: a finished roll-out that has lost replicas is
-// Unavailable.
-[[nodiscard]] Rollout rollout_of(const Child* deployment);
+// As `kubectl rollout status` reads the team's Deployment, and further: a finished roll-out that has lost
+// replicas is Unavailable. An autoscaler changes the number all the time: there its minimum is enough.
+[[nodiscard]] Rollout rollout_of(const Observed& observed);
 
 // Enough agents answer, be they of the old or the new revision.
-[[nodiscard]] bool is_available(const Child* deployment);
+[[nodiscard]] bool is_available(const Observed& observed);
 
 // Where the team's runs are to be sent; empty for the shared agent. Published only once the agent can answer;
 // not withdrawn because it hiccups.

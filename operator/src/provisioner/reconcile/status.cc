@@ -70,7 +70,7 @@ class StatusBuilder {
     for (const auto* verdict : verdicts()) {
       if (verdict->state == StepVerdict::State::Failed) return Verdict{verdict->reason, verdict->message};
     }
-    if (plan_.wants(Slot::AgentDeployment) && rollout_of(deployment_) == Rollout::Failed) {
+    if (plan_.wants(Slot::AgentDeployment) && rollout_of(observed_) == Rollout::Failed) {
       return Verdict{"ProgressDeadlineExceeded",
                      "the agent's pods did not become ready in time; see `kubectl describe deployment " +
                          deployment_->meta.key.name + "` and its pods"};
@@ -95,7 +95,7 @@ class StatusBuilder {
     }
     if (auto waiting = platform_in_progress()) return waiting;
     if (!plan_.wants(Slot::AgentDeployment)) return std::nullopt;
-    switch (rollout_of(deployment_)) {
+    switch (rollout_of(observed_)) {
       case Rollout::Absent:
       case Rollout::Progressing:
       // One text for every step of a roll-out: each other text would be another write of the status.
@@ -210,7 +210,7 @@ class StatusBuilder {
 
   void agent() {
     if (!plan_.wants(Slot::AgentDeployment)) return;
-    if (is_available(deployment_)) {
+    if (is_available(observed_)) {
       add("AgentAvailable", ConditionStatus::True,
           {"Available", "all agent replicas that the team asked for answer"});
     } else {
