@@ -11,6 +11,7 @@
 #include <prometheus/metric_family.h>
 
 #include "metrics/collected.h"
+#include "metrics/gauge_text.h"
 #include "support/catch.h"
 
 namespace tp::metrics {
@@ -139,6 +140,17 @@ TEST_CASE("a family that two collectors have series of is told once") {
         "# TYPE depth gauge\n"
         "depth{name=\"a\"} 1\n"
         "depth{name=\"b\"} 1\n");
+}
+
+TEST_CASE("gauges as text, escaped") {
+  GaugeText gauge{"g", "G."};
+  gauge.add(label_text({{"a", "1"}, {"v", "a\"b\\c\nd"}}), 0.25);
+  gauge.add(label_text({{"a", "2"}, {"v", ""}}), 1e21);
+  CHECK(std::move(gauge).take() ==
+        "# HELP g G.\n"
+        "# TYPE g gauge\n"
+        "g{a=\"1\",v=\"a\\\"b\\\\c\\nd\"} 0.25\n"
+        "g{a=\"2\",v=\"\"} 1e+21\n");
 }
 
 TEST_CASE("a name cannot have two types, nor be one that Prometheus refuses") {

@@ -1,7 +1,8 @@
 #include "provisioner/app/team_metrics.h"
 
-#include <algorithm>
+#include <chrono>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,23 +22,6 @@ Team with_condition(Team team, const std::string& type, ConditionStatus status, 
 }
 
 Team ready(Team team) { return with_condition(std::move(team), "Ready", ConditionStatus::True); }
-
-const ComparedAgo kNever = [](const kube::ObjectKey&) { return std::nullopt; };
-
-// name{label="value",…} -> value, of all series.
-std::map<std::string, double> series(const metrics::Families& families) {
-  std::map<std::string, double> result;
-  for (const metrics::MetricFamily& family : families) {
-    CHECK_FALSE(family.help.empty());
-    for (const auto& metric : family.metric) {
-      std::string labels;
-      for (const auto& label : metric.label)
-        labels += (labels.empty() ? "" : ",") + label.name + "=" + label.value;
-      result[family.name + "{" + labels + "}"] = metric.gauge.value;
-    }
-  }
-  return result;
-}
 
 TEST_CASE("team metrics: each team is in one state, the first that applies", "[metrics]") {
   const Team plain = test::a_team();
@@ -61,46 +45,55 @@ TEST_CASE("team metrics: each team is in one state, the first that applies", "[m
 }
 
 TEST_CASE("team metrics: every state has a count, even of nothing", "[metrics]") {
-  for (const bool each : {true, false}) {
-    const auto found = series(team_families({}, kNever, each));
-    CHECK(found == std::map<std::string, double>{{"teamprovisioning_teams{state=deleting}", 0},
-                                                 {"teamprovisioning_teams{state=suspended}", 0},
-                                                 {"teamprovisioning_teams{state=stalled}", 0},
-                                                 {"teamprovisioning_teams{state=ready}", 0},
-                                                 {"teamprovisioning_teams{state=in_progress}", 0}});
-  }
+  const auto counts = [](const std::vector<TeamPointer>& teams) {
+    std::map<std::string, double> result;
+    for (const auto& metric : team_counts(teams).metric)
+      result[metric.label.front().name + "=" + metric.label.front().value] = metric.gauge.value;
+    return result;
+  };
+  using Counts = std::map<std::string, double>;
+  Counts expected{{"state=deleting", 0},
+                  {"state=suspended", 0},
+                  {"state=stalled", 0},
+                  {"state=ready", 0},
+                  {"state=in_progress", 0}};
+  CHECK(counts({}) == expected);
+  expected["state=ready"] = 1;
+  expected["state=in_progress"] = 1;
+  CHECK(counts({test::share(ready(test::a_team())), test::share(test::a_team("acme", "search"))}) ==
+        expected);
 }
 
 TEST_CASE("team metrics: a team has its series, and the comparison where it is known", "[metrics]") {
   Team other = with_condition(test::a_team("acme", "search"), "Stalled", ConditionStatus::True);
   other.paused = true;
-  const std::vector<TeamPointer> teams{test::share(ready(test::a_team())), test::share(std::move(other))};
   const ComparedAgo compared = [](const kube::ObjectKey& key) -> std::optional<std::chrono::nanoseconds> {
     if (key.name == "search") return std::nullopt;
-    return std::chrono::seconds{90};
+    return std::chrono::milliseconds{90'500};
   };
-  const std::string first = "{namespace=incidentfox,name=checkout,org_id=acme,team_node_id=checkout}";
-  const std::string second = "{namespace=incidentfox,name=search,org_id=acme,team_node_id=search}";
-  auto found = series(team_families(teams, compared, true));
-  const std::map<std::string, double> expected{
-      {"teamprovisioning_ready" + first, 1},         {"teamprovisioning_ready" + second, 0},
-      {"teamprovisioning_stalled" + first, 0},       {"teamprovisioning_stalled" + second, 1},
-      {"teamprovisioning_suspended" + first, 0},     {"teamprovisioning_suspended" + second, 1},
-      {"teamprovisioning_drift_seconds" + first, 90}};
-  std::erase_if(found, [](const auto& entry) { return entry.first.starts_with("teamprovisioning_teams"); });
-  // The registry sorts labels by name; here they are in the order of the code.
-  std::map<std::string, double> sorted;
-  for (const auto& [name, value] : found) {
-    const bool is_first = name.find("name=checkout") != std::string::npos;
-    sorted[name.substr(0, name.find('{')) + (is_first ? first : second)] = value;
-  }
-  CHECK(sorted == expected);
-}
-
-TEST_CASE("team metrics: without those of each team only the counts are left", "[metrics]") {
-  const auto found = series(team_families({test::share(ready(test::a_team()))}, kNever, false));
-  CHECK(found.size() == 5);
-  CHECK(found.at("teamprovisioning_teams{state=ready}") == 1);
+  const std::string text =
+      text_of_each({test::share(std::move(other)), test::share(ready(test::a_team()))}, compared);
+  const std::string first =
+      R"({name="checkout",namespace="incidentfox",org_id="acme",team_node_id="checkout"} )";
+  const std::string second =
+      R"({name="search",namespace="incidentfox",org_id="acme",team_node_id="search"} )";
+  CHECK(text ==
+        "# HELP teamprovisioning_drift_seconds How long ago what the team has in the Config Service was "
+        "last compared.\n# TYPE teamprovisioning_drift_seconds gauge\n"
+        "teamprovisioning_drift_seconds" +
+            first + "90.5\n" +
+            "# HELP teamprovisioning_ready 1 when the team is as its present spec asks.\n"
+            "# TYPE teamprovisioning_ready gauge\n"
+            "teamprovisioning_ready" +
+            first + "1\nteamprovisioning_ready" + second + "0\n" +
+            "# HELP teamprovisioning_stalled 1 when somebody has to act before it goes on.\n"
+            "# TYPE teamprovisioning_stalled gauge\n"
+            "teamprovisioning_stalled" +
+            first + "0\nteamprovisioning_stalled" + second + "1\n" +
+            "# HELP teamprovisioning_suspended 1 when the team is left alone on request.\n"
+            "# TYPE teamprovisioning_suspended gauge\n"
+            "teamprovisioning_suspended" +
+            first + "0\nteamprovisioning_suspended" + second + "1\n");
 }
 
 }  // namespace

@@ -89,9 +89,22 @@ TEST_CASE("team times: what a status of somebody else's tells is theirs to count
   const TeamPointer team = f.created(test::a_team());
   Team done = *team;
   done.status = ready_status();
+  f.active = false;
   f.times.changed(team, test::share(std::move(done)));
+  f.active = true;
   f.times.reported(*team, ready_status());
   CHECK(f.ready() == Measured{0, 0});
+}
+
+TEST_CASE("team times: the event of our own status may come before we say so", "[metrics]") {
+  Fixture f;
+  const TeamPointer team = f.created(test::a_team());
+  f.clock.advance(2s);
+  Team done = *team;
+  done.status = ready_status();
+  f.times.changed(team, test::share(std::move(done)));
+  f.times.reported(*team, ready_status());
+  CHECK(f.ready() == Measured{1, 2});
 }
 
 TEST_CASE("team times: who is suspended waits for nothing", "[metrics]") {

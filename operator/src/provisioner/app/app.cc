@@ -194,11 +194,8 @@ class App {
 
   // For Prometheus, the kubelet, and people.
   Status serve() {
-    team_metrics_ = metrics::collector([this] {
-      return team_families(
-          caches_.all_teams(), [this](const kube::ObjectKey& key) { return reconciler_->compared_ago(key); },
-          options_.team_metrics);
-    });
+    team_metrics_ =
+        metrics::collector([this] { return metrics::Families{team_counts(caches_.all_teams())}; });
     registry_.collect(team_metrics_);
     inspector_.emplace(Inspector::Parts{.clock = clock_,
                                         .watchers = watchers_,
@@ -206,12 +203,20 @@ class App {
                                         .controller = *controller_,
                                         .services = [this] { return services_.state(); },
                                         .leader = leader()});
-    TP_ASSIGN_OR_RETURN(probes_, Probes::serve(options_, registry_, *inspector_, log_));
+    TP_ASSIGN_OR_RETURN(probes_, Probes::serve(
+                                     options_, [this] { return metrics_text(); }, *inspector_, log_));
     if (options_.debug_bind_address.empty()) return ok();
     TP_ASSIGN_OR_RETURN(debug_, serve_debug(
                                     options_.debug_bind_address, [this] { return inspector_->state(); },
                                     sink_, log_.named("debug")));
     return ok();
+  }
+
+  [[nodiscard]] std::string metrics_text() const {
+    if (!options_.team_metrics) return registry_.expose();
+    return registry_.expose() + text_of_each(caches_.all_teams(), [this](const kube::ObjectKey& key) {
+             return reconciler_->compared_ago(key);
+           });
   }
 
   [[nodiscard]] std::function<bool()> leader() const {

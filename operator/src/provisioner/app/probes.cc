@@ -19,23 +19,22 @@ http::Response verdict(std::string wrong) {
 }  // namespace
 
 Result<Probes> Probes::serve(const RunOptions& options,
-                             metrics::Registry& registry,
+                             std::function<std::string()> metrics_text,
                              const Inspector& inspector,
                              const log::Logger& log) {
   http::Routes metrics{
-      {http::Method::Get, "/metrics", [&registry](const http::ServerRequest& /*request*/) {
+      {http::Method::Get, "/metrics",
+       [metrics_text = std::move(metrics_text)](const http::ServerRequest& /*request*/) {
          return http::Response{
-             200, {{"Content-Type", std::string{metrics::Registry::kContentType}}}, registry.expose()};
+             200, {{"Content-Type", std::string{metrics::Registry::kContentType}}}, metrics_text()};
        }}};
-  http::Routes health{{http::Method::Get, "/healthz",
-                       [](const http::ServerRequest& /*request*/) { return text(200, "ok\n"); }},
-                      {http::Method::Get, "/livez",
-                       [&inspector](const http::ServerRequest& /*request*/) {
-                         return verdict(inspector.stuck());
-                       }},
-                      {http::Method::Get, "/readyz", [&inspector](const http::ServerRequest& /*request*/) {
-                         return verdict(inspector.not_ready());
-                       }}};
+  http::Routes health{
+      {http::Method::Get, "/healthz",
+       [](const http::ServerRequest& /*request*/) { return text(200, "ok\n"); }},
+      {http::Method::Get, "/livez",
+       [&inspector](const http::ServerRequest& /*request*/) { return verdict(inspector.stuck()); }},
+      {http::Method::Get, "/readyz",
+       [&inspector](const http::ServerRequest& /*request*/) { return verdict(inspector.not_ready()); }}};
   Probes probes;
   if (options.metrics_bind_address == options.health_probe_bind_address) {
     health.insert(health.end(), std::make_move_iterator(metrics.begin()),

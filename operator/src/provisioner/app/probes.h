@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "base/result.h"
 #include "http_beast/server.h"
@@ -20,9 +22,10 @@ namespace tp::provisioner {
 // The latter two answer 503 with a line for each thing that is wrong.
 class Probes {
  public:
-  // `registry` and `inspector` must outlive the result. It serves until it is destroyed.
+  // `metrics_text` gives the text of /metrics, several times at once. It and `inspector` must outlive the
+  // result, which serves until it is destroyed.
   [[nodiscard]] static Result<Probes> serve(const RunOptions& options,
-                                            metrics::Registry& registry,
+                                            std::function<std::string()> metrics_text,
                                             const Inspector& inspector,
                                             const log::Logger& log);
 

@@ -1,11 +1,14 @@
 #include "provisioner/app/team_metrics.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "kube/core/condition.h"
+#include "metrics/gauge_text.h"
 
 namespace tp::provisioner {
 namespace {
@@ -34,37 +37,38 @@ TeamState state_of(const Team& team) noexcept {
   return is_ready(team, team.status) ? TeamState::Ready : TeamState::InProgress;
 }
 
-metrics::Families team_families(const std::vector<TeamPointer>& teams,
-                                const ComparedAgo& compared_ago,
-                                bool each) {
+metrics::MetricFamily team_counts(const std::vector<TeamPointer>& teams) {
   std::array<std::size_t, kStates.size()> counts{};
-  metrics::GaugeFamily ready{"teamprovisioning_ready", "1 when the team is as its present spec asks."};
-  metrics::GaugeFamily stalled{"teamprovisioning_stalled", "1 when somebody has to act before it goes on."};
-  metrics::GaugeFamily suspended{"teamprovisioning_suspended", "1 when the team is left alone on request."};
-  metrics::GaugeFamily drift{"teamprovisioning_drift_seconds",
-                             "How long ago what the team has in the Config Service was last compared."};
+  for (const TeamPointer& team : teams) ++counts.at(static_cast<std::size_t>(state_of(*team)));
+  metrics::GaugeFamily states{"teamprovisioning_teams", "Teams, each in one state."};
+  for (std::size_t i = 0; i < kStates.size(); ++i)
+    states.add({{"state", std::string{kStates.at(i)}}}, static_cast<double>(counts.at(i)));
+  return std::move(states).take();
+}
+
+std::string text_of_each(std::vector<TeamPointer> teams, const ComparedAgo& compared_ago) {
+  std::sort(teams.begin(), teams.end(), [](const TeamPointer& a, const TeamPointer& b) {
+    return std::tie(a->meta.key.ns, a->meta.key.name) < std::tie(b->meta.key.ns, b->meta.key.name);
+  });
+  metrics::GaugeText ready{"teamprovisioning_ready", "1 when the team is as its present spec asks."};
+  metrics::GaugeText stalled{"teamprovisioning_stalled", "1 when somebody has to act before it goes on."};
+  metrics::GaugeText suspended{"teamprovisioning_suspended", "1 when the team is left alone on request."};
+  metrics::GaugeText drift{"teamprovisioning_drift_seconds",
+                           "How long ago what the team has in the Config Service was last compared."};
   for (const TeamPointer& team : teams) {
-    ++counts.at(static_cast<std::size_t>(state_of(*team)));
-    if (!each) continue;
-    const metrics::Labels labels{{"namespace", team->meta.key.ns},
-                                 {"name", team->meta.key.name},
-                                 {"org_id", team->spec.org_id},
-                                 {"team_node_id", team->spec.team_node_id}};
+    const std::string labels = metrics::label_text({{"name", team->meta.key.name},
+                                                    {"namespace", team->meta.key.ns},
+                                                    {"org_id", team->spec.org_id},
+                                                    {"team_node_id", team->spec.team_node_id}});
     ready.add(labels, is_ready(*team, team->status) ? 1 : 0);
     stalled.add(labels, is_true(team->status, "Stalled") ? 1 : 0);
     suspended.add(labels, is_suspended(*team) ? 1 : 0);
     if (const auto ago = compared_ago(team->meta.key))
       drift.add(labels, std::chrono::duration<double>(*ago).count());
   }
-  metrics::GaugeFamily states{"teamprovisioning_teams", "Teams, each in one state."};
-  for (std::size_t i = 0; i < kStates.size(); ++i)
-    states.add({{"state", std::string{kStates.at(i)}}}, static_cast<double>(counts.at(i)));
-  metrics::Families families;
-  families.push_back(std::move(states).take());
-  if (!each) return families;
-  for (metrics::GaugeFamily* family : {&ready, &stalled, &suspended, &drift})
-    families.push_back(std::move(*family).take());
-  return families;
+  std::string text = std::move(drift).take();
+  for (metrics::GaugeText* family : {&ready, &stalled, &suspended}) text += std::move(*family).take();
+  return text;
 }
 
 }  // namespace tp::provisioner

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -23,13 +24,12 @@ enum class TeamState : std::uint8_t { Deleting, Suspended, Stalled, Ready, InPro
 // How long ago what a team has in the Config Service was last compared; nothing if that is not known.
 using ComparedAgo = std::function<std::optional<std::chrono::nanoseconds>(const kube::ObjectKey&)>;
 
-// PURE. The metrics of teams as they are in the caches, made at each scrape: so no series outlives its team.
-//   teamprovisioning_teams{state}                                    how many there are
-// and with `each`, labelled namespace, name, org_id and team_node_id:
-//   teamprovisioning_ready, _stalled, _suspended                     0 or 1
-//   teamprovisioning_drift_seconds                                   where `compared_ago` knows it
-[[nodiscard]] metrics::Families team_families(const std::vector<TeamPointer>& teams,
-                                              const ComparedAgo& compared_ago,
-                                              bool each);
+// Both are made from the caches at each scrape, so no series outlives its team.
+// PURE. teamprovisioning_teams{state}: how many there are.
+[[nodiscard]] metrics::MetricFamily team_counts(const std::vector<TeamPointer>& teams);
+// PURE. As text, in the order of their names, what is told of each team by namespace, name, org_id and
+// team_node_id: teamprovisioning_ready, _stalled and _suspended, 0 or 1, and _drift_seconds where
+// `compared_ago` knows it.
+[[nodiscard]] std::string text_of_each(std::vector<TeamPointer> teams, const ComparedAgo& compared_ago);
 
 }  // namespace tp::provisioner

@@ -38,8 +38,9 @@ TeamTimes::TeamTimes(metrics::Registry& registry,
 void TeamTimes::changed(const TeamPointer& before, const TeamPointer& after) {
   const auto since = after ? asked_at(before, *after) : std::nullopt;
   const Team& team = after ? *after : *before;
+  // The one who acts hears of Ready from itself: the event may come before reported() does.
   const bool over = !after || team.meta.deleting || team.spec.suspend || team.paused ||
-                    is_ready(team, team.status);
+                    (!active_() && is_ready(team, team.status));
   {
     const MutexLock lock{m_};
     if (over) {
