@@ -57,6 +57,28 @@ void must_have_withdrawn(World& world, const std::string& config, const std::str
   }
 }
 
+// The namespace controller deletes what is in a namespace in no particular order, and nothing can be made there
+// any more: a token that is issued meanwhile finds no Secret.
+TEST_CASE("simulation: no token outlives its namespace", "[simulation][platform]") {
+  const std::chrono::seconds between{GENERATE(0, 20)};
+  crash_everywhere({.name = "namespace, the Secret " + std::to_string(between.count()) + " s before the team",
+                    .platform = true,
+                    .prepare = provision,
+                    .act =
+                        [&](World& world) {
+                          world.kube.terminate_namespace(kTeamKey.ns);
+                          for (const Json& secret : world.kube.list(kube::kSecrets))
+                            world.kube.remove(kube::kSecrets, {kTeamKey.ns, secret["metadata"]["name"]});
+                          if (between.count() > 0) world.pass(between);
+                          world.remove(kTeamKey);
+                        },
+                    .check =
+                        [&](World& world) {
+                          CHECK(world.team(kTeamKey).is_null());
+                          CHECK(world.config.live_tokens("acme", "checkout").empty());
+                        }});
+}
+
 TEST_CASE("simulation: a team goes by its policy, whenever the operator dies", "[simulation][platform]") {
   const std::string config = GENERATE("Withdraw", "Retain", "Clear");
   const std::string children = GENERATE("Delete", "Orphan");
