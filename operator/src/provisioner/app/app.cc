@@ -124,6 +124,7 @@ class App {
       elector_->stand();
       if (elector_->wait_until_leader(stop)) lead(stop);
     }
+    events_.reset();  // the last ones go out while this process may still write
     elector_->release();
   }
 
