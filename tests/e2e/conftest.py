@@ -35,6 +35,14 @@ def platform_cluster(state):
 
 
 @pytest.fixture(scope="session")
+def broken(state):
+    """A control plane that tests may break, if they mend it again."""
+    with OwnCluster(state / "fault-cluster") as cluster:
+        cluster.install_chart()
+        yield cluster
+
+
+@pytest.fixture(scope="session")
 def services(state):
     """What that operator talks to."""
     with StubServices(state / "platform-stubs", SEED) as stubs:

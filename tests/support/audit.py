@@ -18,6 +18,7 @@ class Request:
     name: str
     code: int  # 0: a watch that has only begun
     forbidden: bool  # by its role; a 403 of an admission plugin is not meant
+    credential: str  # the token's id
 
     @property
     def is_watch(self):
@@ -91,4 +92,5 @@ def _build(entry):
         verb=entry["verb"], group=ref.get("apiGroup", ""), resource=ref.get("resource", entry["requestURI"]) + (f"/{sub}" if sub else ""),
         namespace=ref.get("namespace", ""), name=ref.get("name", ""), code=entry.get("responseStatus", {}).get("code", 0),
         forbidden=entry.get("annotations", {}).get("authorization.k8s.io/decision") == "forbid",
+        credential=(entry["user"].get("extra", {}).get("authentication.kubernetes.io/credential-id") or [""])[0],
     )
