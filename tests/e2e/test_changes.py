@@ -93,7 +93,8 @@ def test_resources_follow_without_a_gap(kube, operator, teams):
         return is_ready(teams.get("grow")) and not before.keys() & pods(teams).keys()
 
     eventually(rolled)
-    (pod,) = kube.list("Pod", teams.namespace)
+    (name,) = pods(teams)  # the former may still be leaving
+    pod = kube.get("Pod", teams.namespace, name)
     assert pod["spec"]["containers"][0]["resources"] == more
 
 

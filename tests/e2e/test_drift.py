@@ -133,11 +133,11 @@ def test_the_status_is_the_operators(drifting):
 def test_a_hundred_deletions_at_once(kube, operator, teams, figure):
     for i in range(50):
         teams.apply(f"many-{i}", pipeline={"schedule": "0 2 * * *"}, dependencyDiscovery={"schedule": "0 3 * * *"})
-    eventually(lambda: len(teams.ready()) == 50, 40)
+    eventually(lambda: len(teams.ready()) == 50)
     jobs = [name for _, name in teams.children("CronJob")]
     watch = Stopwatch()
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         assert all(pool.map(lambda name: kube.delete("CronJob", teams.namespace, name), jobs))
-    eventually(lambda: len([c for c in teams.children("CronJob").values() if "deletionTimestamp" not in c["metadata"]]) == 100, 40)
+    eventually(lambda: len([c for c in teams.children("CronJob").values() if "deletionTimestamp" not in c["metadata"]]) == 100)
     figure("100 CronJobs of 50 teams deleted at once, all back", float(watch), "s")
     eventually(lambda: len(teams.ready()) == 50)

@@ -292,7 +292,7 @@ def test_deletion_gives_up_when_the_service_stays_away(teams, side, services):
     teams.delete("left")
     eventually(lambda: condition(teams.get("left"), "ConfigSynced").get("reason") == "DependencyUnavailable")
     eventually(lambda: not teams.all(), 60)
-    (event,) = events(teams, "GaveUp")
+    (event,) = eventually(lambda: events(teams, "GaveUp"))
     assert event["type"] == "Warning" and token in event["note"] and "routing.slack_channel_ids" in event["note"]
     services.config_service.listen(True)
 

@@ -22,7 +22,7 @@ def examples(kube, operator):
 
 def test_the_examples_become_ready(kube, examples):
     kube.kubectl("wait", "-n", examples, "--for=condition=Ready", "tprov", "--all", "--timeout=60s")
-    kube.kubectl("wait", "-n", examples, "--for=condition=Ready", "tprov/extend-platform-sre", "--timeout=10s")
+    kube.kubectl("wait", "-n", examples, "--for=condition=Ready", "tprov/extend-platform-sre", "--timeout=60s")
     teams = kube.list("TeamProvisioning", examples)
     assert len(teams) == len(EXAMPLES)
     assert {kstatus(team) for team in teams} == {"Current"}
@@ -140,7 +140,7 @@ def test_nothing_is_left_after_deletion(kube, operator, teams):
     teams.apply("gone", **everything())
     eventually(lambda: teams.ready("gone"))
     assert len(teams.children()) == 6
-    kube.kubectl("delete", "-n", teams.namespace, "tprov/gone", "--timeout=30s")
+    kube.kubectl("delete", "-n", teams.namespace, "tprov/gone", "--timeout=90s")
     eventually(lambda: not teams.children() and not kube.list("Pod", teams.namespace))
 
 
@@ -149,4 +149,4 @@ def test_a_namespace_goes_with_its_teams(kube, operator, teams):
     teams.apply("two", pipeline=scheduled(), deletionPolicy={"children": "Orphan"})
     eventually(teams.ready)
     kube.delete("Namespace", None, teams.namespace)
-    eventually(lambda: kube.get("Namespace", None, teams.namespace) is None, 45)
+    eventually(lambda: kube.get("Namespace", None, teams.namespace) is None, 120)

@@ -27,6 +27,7 @@ def cost(teams, audit, name, **spec):
     mark = audit.mark()
     teams.apply(name, **spec)
     eventually(lambda: teams.ready(name))
+    eventually(lambda: any(r.resource == "events" for r in audit.requests(mark, teams.namespace)), what="people are told")
     requests = audit.quiet(mark, namespace=teams.namespace)
     told = [r for r in requests if r.resource == "events"]
     assert len(told) == 1, [str(r) for r in told]
@@ -96,7 +97,7 @@ def test_settled_teams_cost_nothing(kube, operator, namespaces, audit, figure):
     mark = audit.mark()
     operator.restart(resync_interval="3s")
     reconciled = operator.metric("controller_runtime_reconcile_total")
-    eventually(lambda: operator.metric("controller_runtime_reconcile_total") >= reconciled + 2 * MANY, 30,
+    eventually(lambda: operator.metric("controller_runtime_reconcile_total") >= reconciled + 2 * MANY, 60,
                "every team is looked at twice more")
     requests = audit.requests(mark)
     operator.restart()  # as it was, for those who come after

@@ -64,7 +64,7 @@ def test_a_stranger_of_the_same_name_is_left_alone(kube, operator, teams, kind, 
     eventually(lambda: len(teams.children()) == 5)
     assert_untouched(foreign, kube.get(kind, teams.namespace, name))
     kube.delete(kind, teams.namespace, name)
-    eventually(lambda: teams.ready("taken"), 45, "the conflict clears")
+    eventually(lambda: teams.ready("taken"), what="the conflict clears")
     assert len(teams.children()) == 6
 
 

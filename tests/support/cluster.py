@@ -47,11 +47,11 @@ class Cluster:
         self.helm("uninstall", RELEASE, "--namespace", SYSTEM)
 
     def wait_for_crd(self):
-        self.kube.kubectl("wait", "--for=condition=Established", *(f"crd/{name}" for name in CRD_NAMES), "--timeout=30s")
+        self.kube.kubectl("wait", "--for=condition=Established", *(f"crd/{name}" for name in CRD_NAMES), "--timeout=60s")
         # Established comes a moment before the API is served, and before discovery and the schemas that kubectl reads have it.
-        eventually(lambda: self.kube.request("GET", self.kube.path(TEAM))[0] == 200, 30, "the API is served")
-        eventually(lambda: f"apis/{TEAM_API}" in self.kube.call("GET", "openapi/v3")["paths"], 30, "the schema is published")
-        eventually(lambda: self.kube.kubectl("get", "tprov", check=False).returncode == 0, 30, "kubectl knows the short name")
+        eventually(lambda: self.kube.request("GET", self.kube.path(TEAM))[0] == 200, what="the API is served")
+        eventually(lambda: f"apis/{TEAM_API}" in self.kube.call("GET", "openapi/v3")["paths"], what="the schema is published")
+        eventually(lambda: self.kube.kubectl("get", "tprov", check=False).returncode == 0, what="kubectl knows the short name")
 
 
 class OwnCluster(Cluster):

@@ -87,7 +87,7 @@ class GatewayProcess(Process):
         command += [f"--{listener}-bind-address=127.0.0.1:{port}" for listener, port in self.ports.items()]
         command += [f"--{name.replace('_', '-')}={value}" for name, value in (self.flags | flags).items()]
         self.launch(command, env=inherited | self.env)
-        eventually(lambda: self.assert_running() or self.probe("/healthz") == 200, 30, f"/healthz of {self.name} answers")
+        eventually(lambda: self.assert_running() or self.probe("/healthz") == 200, what=f"/healthz of {self.name} answers")
         if wait:
             self.wait_until_ready()
         return self

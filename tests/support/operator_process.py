@@ -39,8 +39,8 @@ class OperatorProcess(Process):
         command += [f"--override={k.replace('_', '-')}={v}" for k, v in (self.flags | flags).items()]
         (self.state / "run" / "run.json").unlink(missing_ok=True)
         self.launch(command)
-        eventually(lambda: self.assert_running() or (self.state / "run" / "run.json").exists(), 20, "tools/run-from-chart is done")
-        eventually(lambda: self.assert_running() or self.probe("/healthz") == 200, 20, "/healthz answers")
+        eventually(lambda: self.assert_running() or (self.state / "run" / "run.json").exists(), what="tools/run-from-chart is done")
+        eventually(lambda: self.assert_running() or self.probe("/healthz") == 200, what="/healthz answers")
         if wait:
             self.wait_until_ready()
         return self

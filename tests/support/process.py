@@ -46,7 +46,7 @@ class Process:
         assert early is None, f"{self.name} had ended by itself with {early}:\n{self.tail()}"
         self.process.send_signal(signal.SIGTERM)
 
-    def join(self, timeout=30):
+    def join(self, timeout=60):
         """After SIGTERM: it has to end by itself, with 0, and with nothing in its log that no test expected."""
         process, self.process = self.process, None
         try:
@@ -58,7 +58,7 @@ class Process:
         assert code == 0, f"{self.name} ended with {code}:\n{self.tail()}"
         self.judge()
 
-    def stop(self, timeout=30):
+    def stop(self, timeout=60):
         self.terminate()
         self.join(timeout)
 
@@ -87,7 +87,7 @@ class Process:
     def fetch(self, listener, path):
         """(code, text); code 0: no answer."""
         try:
-            with urllib.request.urlopen(f"http://{self.address(listener)}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://{self.address(listener)}{path}", timeout=30) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()

@@ -87,7 +87,7 @@ class StubServices:
         with open(self.directory / "stubs.log", "wb") as log:
             self.process = subprocess.Popen(command, cwd=TESTS, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                                             env=os.environ | {"PYTHONPATH": str(TESTS), "PYTHONDONTWRITEBYTECODE": "1"})
-        eventually(lambda: ports.exists() or self.assert_running(), 30, "the stub services listen")
+        eventually(lambda: ports.exists() or self.assert_running(), what="the stub services listen")
         self.ports = json.loads(ports.read_text())
         for name in SERVICES:
             setattr(self, name.replace("-", "_"), Stub(name, self.ports[name], self.ports["control"]))

@@ -6,11 +6,11 @@ import time
 INTERVAL = 0.02
 
 
-def eventually(look, timeout=30, what=None):
+def eventually(look, timeout=60, what=None):
     """Calls `look` until it returns something true, and returns that.
 
-    `look` may also assert, or look into what is not there yet (a KeyError, IndexError or TypeError): as long as it
-    does, it is called again. After `timeout` seconds the last such error is raised, or one that says `what` never
+    `look` may also assert, or look into what is not there yet (a KeyError, IndexError, TypeError or ValueError): as long
+    as it does, it is called again. After `timeout` seconds the last such error is raised, or one that says `what` never
     became true.
     """
     deadline = time.monotonic() + timeout
@@ -20,7 +20,7 @@ def eventually(look, timeout=30, what=None):
             found = look()
             if found:
                 return found
-        except (AssertionError, LookupError, TypeError) as error:
+        except (AssertionError, LookupError, TypeError, ValueError) as error:
             failure = error
         if time.monotonic() >= deadline:
             raise AssertionError(f"not within {timeout} s: {what or failure or 'the condition'}") from failure
