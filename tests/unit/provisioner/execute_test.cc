@@ -249,6 +249,21 @@ TEST_CASE("execute: when the server is away the rest of the plan waits", "[execu
   CHECK(outcome.errors.front().code == ErrorCode::Unavailable);
 }
 
+TEST_CASE("execute: a server that asks for patience is asked nothing more, and for how long is passed on",
+          "[execute]") {
+  Fixture f;
+  f.http.answer = [](const http::Request& /*request*/) -> Result<http::Response> {
+    http::Response busy = status(429, "TooManyRequests");
+    busy.headers = {{"Retry-After", "17"}};
+    return busy;
+  };
+  const Outcome outcome = f.run(scheduled_team(), {f.apply(scheduled_team()), f.apply(scheduled_team())});
+  CHECK(f.http.seen.size() == 1);
+  REQUIRE(outcome.errors.size() == 1);
+  CHECK(outcome.errors.back().code == ErrorCode::ResourceExhausted);
+  CHECK(outcome.errors.back().retry_after == std::chrono::seconds{17});
+}
+
 TEST_CASE("execute: a delete has a uid precondition; gone or another object is as good", "[execute]") {
   for (const int code : {200, 404, 409}) {
     Fixture f;

@@ -20,11 +20,11 @@ namespace tp::provisioner {
 struct Outcome {
   std::vector<Stall>
       stalls{};  // somebody else must act: a stranger has the name, the API server refuses the object
-  std::vector<Error> errors{};                         // worth another try
-  unsigned writes = 0;                                 // requests that may have changed something
-  std::vector<std::string_view> written{};             // kinds of the objects that were changed
-  std::vector<std::string> adopted{};                  // "Deployment ns/name": children that were taken over
-  std::optional<std::chrono::milliseconds> again{};    // look again then, although nothing is known to change
+  std::vector<Error> errors{};                       // worth another try; one that ended the plan is the last
+  unsigned writes = 0;                               // requests that may have changed something
+  std::vector<std::string_view> written{};           // kinds of the objects that were changed
+  std::vector<std::string> adopted{};                // "Deployment ns/name": children that were taken over
+  std::optional<std::chrono::milliseconds> again{};  // look again then, although nothing is known to change
   std::optional<kube::CircuitBreaker::Storm> storm{};  // something undoes what is written
 };
 

@@ -180,7 +180,7 @@ Result<kube::Next> TeamReconciler::platform_pass(const Context& ctx,
                                                  const log::Logger& log) {
   const Team& team = *observed.team;
   Outcome outcome = perform(ctx, team, finalizer_first(first), log);
-  if (!outcome.errors.empty()) return outcome.errors.front();
+  if (!outcome.errors.empty()) return outcome.errors.back();
   const unsigned writes_before = outcome.writes;
 
   PlatformSteps steps = begin(ctx, observed);
@@ -222,7 +222,7 @@ Result<kube::Next> TeamReconciler::conclude(const Context& ctx,
       events_.announce(event_about(*after->team, news));
     }
   }
-  if (!outcome.errors.empty()) return outcome.errors.front();
+  if (!outcome.errors.empty()) return outcome.errors.back();
   if (report.error) return *report.error;
   if (report.attention == Attention::Given) {
     schedule_drift_check(team, 0.9);
@@ -268,7 +268,7 @@ Result<kube::Next> TeamReconciler::farewell(const Context& ctx,
     }
   }
   const Outcome outcome = executor_.run(ctx, team, plan, log);
-  if (!outcome.errors.empty()) return outcome.errors.front();
+  if (!outcome.errors.empty()) return outcome.errors.back();
   return kube::Next{};
 }
 
