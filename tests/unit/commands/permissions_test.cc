@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "provisioner/app/election.h"
 #include "provisioner/commands/embedded.h"
 #include "support/catch.h"
 
@@ -52,11 +53,11 @@ TEST_CASE("permissions: those of the chart", "[commands]") {
   RunOptions options;
   options.watch_namespaces = {"a"};
   options.build.releases = false;
-  const auto without = needed_permissions(options);
+  const auto without = needed_permissions(options, "incidentfox-system");
   REQUIRE(without);
   options.build.releases = true;
   options.build.platform = true;
-  const auto with = needed_permissions(options);
+  const auto with = needed_permissions(options, "incidentfox-system");
   REQUIRE(with);
   for (const Permission& more : {Permission{"get", "", "secrets", "", "a"},
                                  Permission{"watch", "incidentfox.io", "agentreleases", "", ""}}) {
@@ -71,6 +72,15 @@ TEST_CASE("permissions: those of the chart", "[commands]") {
     all += its->size();
   }
   CHECK(with->size() == all);
+
+  options.leader_elect = true;
+  const auto leading = needed_permissions(options, "incidentfox-system");
+  REQUIRE(leading);
+  REQUIRE(leading->size() == all + 3);
+  CHECK(leading->back() == Permission{"patch", "coordination.k8s.io", "leases", "", "incidentfox-system",
+                                      lease_name({"a"}, "")});
+  options.leader_election_namespace = "elsewhere";
+  CHECK(needed_permissions(options, "incidentfox-system")->back().ns == "elsewhere");
 }
 
 TEST_CASE("permissions: each missing one is named, and what is there in one line", "[commands]") {

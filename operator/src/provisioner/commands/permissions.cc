@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "domain/manifest.h"
+#include "kube/leader/lease.h"
+#include "provisioner/app/election.h"
 #include "provisioner/commands/embedded.h"
 
 namespace tp::provisioner {
@@ -62,11 +64,13 @@ std::string what(const Permission& permission) {
 }
 
 std::string where(const Permission& permission) {
-  return permission.ns.empty() ? " everywhere" : " in namespace " + permission.ns;
+  const std::string name = permission.name.empty() ? "" : " " + permission.name;
+  return name + (permission.ns.empty() ? " everywhere" : " in namespace " + permission.ns);
 }
 
 bool same_resource(const Permission& a, const Permission& b) {
-  return a.group == b.group && a.resource == b.resource && a.subresource == b.subresource && a.ns == b.ns;
+  return a.group == b.group && a.resource == b.resource && a.subresource == b.subresource && a.ns == b.ns &&
+         a.name == b.name;
 }
 
 }  // namespace
@@ -84,7 +88,8 @@ Result<std::vector<Permission>> permissions_of(std::string_view rules,
   return permissions;
 }
 
-Result<std::vector<Permission>> needed_permissions(const RunOptions& options) {
+Result<std::vector<Permission>> needed_permissions(const RunOptions& options,
+                                                   const std::string& own_namespace) {
   struct Rules {
     std::string_view file;
     bool are_needed;
@@ -100,6 +105,17 @@ Result<std::vector<Permission>> needed_permissions(const RunOptions& options) {
     auto its = permissions_of(text_of(rules.file), rules.namespaces);
     if (!its) return std::move(its).error().wrap(rules.file);
     permissions.insert(permissions.end(), its->begin(), its->end());
+  }
+  if (options.leader_elect) {
+    // Granted on the one Lease by its name.
+    const std::string lease = lease_name(options.watch_namespaces, options.watch_label_selector);
+    const std::string& ns = options.leader_election_namespace;
+    for (const char* verb : {"get", "create", "patch"})
+      permissions.push_back({.verb = verb,
+                             .group = std::string{kube::kLeases.group},
+                             .resource = std::string{kube::kLeases.plural},
+                             .ns = ns.empty() ? own_namespace : ns,
+                             .name = lease});
   }
   return permissions;
 }

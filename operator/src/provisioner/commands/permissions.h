@@ -17,7 +17,8 @@ struct Permission {
   std::string group{};  // empty: the core group
   std::string resource{};
   std::string subresource{};
-  std::string ns{};  // empty: everywhere
+  std::string ns{};    // empty: everywhere
+  std::string name{};  // empty: of any name
 
   friend bool operator==(const Permission&, const Permission&) = default;
 };
@@ -29,7 +30,9 @@ struct Permission {
                                                              const std::vector<std::string>& namespaces);
 
 // Everything that the operator needs with these settings, from the rules that the chart grants.
-[[nodiscard]] Result<std::vector<Permission>> needed_permissions(const RunOptions& options);
+// `own_namespace`: where it runs.
+[[nodiscard]] Result<std::vector<Permission>> needed_permissions(const RunOptions& options,
+                                                                 const std::string& own_namespace);
 
 struct Answer {
   Permission permission;

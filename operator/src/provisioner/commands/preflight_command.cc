@@ -92,7 +92,7 @@ class Preflight {
   }
 
   Result<std::vector<Answer>> ask_for_all() {
-    TP_ASSIGN_OR_RETURN(const auto permissions, needed_permissions(options_));
+    TP_ASSIGN_OR_RETURN(const auto permissions, needed_permissions(options_, session_.ns()));
     std::vector<Answer> answers;
     for (const Permission& permission : permissions) {
       TP_ASSIGN_OR_RETURN(const bool allowed, is_allowed(permission));
@@ -110,7 +110,8 @@ class Preflight {
                           {"verb", permission.verb},
                           {"group", permission.group},
                           {"resource", permission.resource},
-                          {"subresource", permission.subresource}}}}}};
+                          {"subresource", permission.subresource},
+                          {"name", permission.name}}}}}};
     TP_ASSIGN_OR_RETURN(const std::string answer,
                         session_.api().create(session_.call(), kAccessReviews, "", json::dump(review)));
     TP_ASSIGN_OR_RETURN(const Json reviewed, json::parse(answer));

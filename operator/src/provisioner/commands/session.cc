@@ -20,6 +20,7 @@ Status Session::connect(const std::string& kubeconfig) {
   TP_ASSIGN_OR_RETURN(cluster_,
                       kube::Cluster::connect(config, "team-operator/" TP_VERSION, clock_, log_, registry_));
   server_ = config.server;
+  ns_ = config.ns;
   return ok();
 }
 

@@ -25,6 +25,8 @@ class Session {
 
   [[nodiscard]] kube::ApiClient& api() { return cluster_->api(); }
   [[nodiscard]] const std::string& server() const noexcept { return server_; }
+  // The namespace of the pod, or of the kubeconfig's context.
+  [[nodiscard]] const std::string& ns() const noexcept { return ns_; }
   [[nodiscard]] const Clock& clock() const noexcept { return clock_; }
   [[nodiscard]] const log::Logger& log() const noexcept { return log_; }
   // Of one call.
@@ -37,7 +39,7 @@ class Session {
   const Context whole_;
   const log::Logger log_;
   metrics::Registry registry_;
-  std::string server_;
+  std::string server_, ns_;
   std::unique_ptr<kube::Cluster> cluster_;
 };
 
