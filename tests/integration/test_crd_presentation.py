@@ -39,12 +39,13 @@ def test_columns(kube, namespace):
     kube.create(team(namespace, "one", org="acme", node="checkout", pipeline=scheduled("0 2 * * *")))
     conditions = [{"type": "Ready", "status": "False", "reason": "Conflict", "message": "something is in the way",
                    "lastTransitionTime": "2024-01-01T00:00:00Z", "observedGeneration": 1}]
-    kube.merge(TEAM, namespace, "one", {"status": {"observedGeneration": 1, "conditions": conditions}}, subresource="status")
+    kube.merge(TEAM, namespace, "one", {"status": {"observedGeneration": 1, "conditions": conditions,
+                                                   "activeRelease": "v7"}}, subresource="status")
     header, row = kube.kubectl("get", "tprov", "-n", namespace).splitlines()
-    assert header.split() == ["NAME", "ORG", "TEAM", "MODE", "READY", "REASON", "AGE"]
-    assert row.split()[:6] == ["one", "acme", "checkout", "Shared", "False", "Conflict"]
+    assert header.split() == ["NAME", "ORG", "TEAM", "MODE", "RELEASE", "READY", "REASON", "AGE"]
+    assert row.split()[:7] == ["one", "acme", "checkout", "Shared", "v7", "False", "Conflict"]
     header, row = kube.kubectl("get", "tprov", "-n", namespace, "-o", "wide").splitlines()
-    assert header.split()[7:] == ["SCHEDULE", "MESSAGE"]
+    assert header.split()[8:] == ["SCHEDULE", "MESSAGE"]
     assert "0 2 * * *" in row and row.endswith("something is in the way")
 
 
