@@ -242,7 +242,11 @@ Reflector::Action Reflector::fail(const Error& error) {
     return next;
   }
   if (const auto* const wait = std::get_if<ReflectorFsm::Pause>(&next)) {
-    logger_.warn("watch failed, trying again", {{"error", error}, {"pause_ms", wait->at_most.count()}});
+    if (std::exchange(trouble_, error.code) == error.code) {
+      logger_.debug("watch failed again", {{"error", error}, {"pause_ms", wait->at_most.count()}});
+    } else {
+      logger_.warn("watch failed, trying again until it works", {{"error", error}});
+    }
   } else {
     logger_.info("listing anew", {{"reason", to_string(fsm_.reason())}, {"error", error}});
   }
@@ -276,6 +280,7 @@ void Reflector::begin_listing() {
 // Bytes of a 200 came.
 void Reflector::arrived() {
   recovery_.succeeded();
+  if (std::exchange(trouble_, {})) logger_.info("the server answers again");
   if (std::exchange(known_missing_, false)) {
     missing_.Set(0);
     logger_.info("the server knows this resource now");

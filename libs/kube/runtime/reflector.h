@@ -4,12 +4,14 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/random.h"
 #include "json/document.h"
 #include "kube/client/api_client.h"
@@ -34,7 +36,8 @@ struct ReflectorOptions {
 // watches, and starts again where it must (ReflectorFsm says when). It never gives up and no failure is
 // fatal: a resource that the server does not know yet (a CRD that comes later) is asked for again and again.
 //
-// An object that cannot be read is counted, logged (bounded) and skipped.
+// A failure is logged when it begins and when it is over, not at each attempt: an outage may last, and an
+// operator has many watches. An object that cannot be read is counted, logged (bounded) and skipped.
 //
 // Metrics, each with the label resource ("deployments.apps"):
 //   kube_watch_last_progress_timestamp_seconds  when anything last came: a page, an event, a bookmark
@@ -70,8 +73,8 @@ class Reflector {
   [[nodiscard]] State state() const noexcept { return state_.load(std::memory_order_relaxed); }
   // When anything last came; start()'s time before that.
   [[nodiscard]] SteadyTime last_progress() const noexcept;
-  // The same, or when an attempt last failed, whichever is later. Bookmarks come each minute and every attempt
-  // has a deadline, so one that shows neither for three times the longest stream (12 min) is stuck.
+  // The same, or when an attempt last failed, whichever is later. Bookmarks come each minute and every
+  // attempt has a deadline, so one that shows neither for three times the longest stream (12 min) is stuck.
   [[nodiscard]] SteadyTime last_active() const noexcept;
 
  private:
@@ -115,6 +118,7 @@ class Reflector {
   std::uint64_t history_ = 0;  // recovery_.history() when the last full listing began
   unsigned logged_skips_ = 0;  // since the stream or page began
   bool known_missing_ = false;
+  std::optional<ErrorCode> trouble_{};  // what was logged since anything came
 
   // Shared.
   std::atomic<State> state_{State::Stopped};

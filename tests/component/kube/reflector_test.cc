@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
-#include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "support/catch.h"
@@ -154,6 +155,17 @@ class Fixture {
     return metric("kube_watch_listings_total", "reason=\"" + reason + "\",");
   }
 
+  // How many lines of the log have this in them.
+  [[nodiscard]] std::size_t logged(std::string_view part) const {
+    std::string text(std::size_t{1} << 20U, '\0');
+    const ssize_t size = ::pread(fd_, text.data(), text.size(), 0);
+    REQUIRE(size >= 0);
+    text.resize(static_cast<std::size_t>(size));
+    std::size_t lines = 0;
+    for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++lines;
+    return lines;
+  }
+
   ScriptHttpClient script;
   Store<Item> store{project};
   metrics::Registry registry;
@@ -161,8 +173,8 @@ class Fixture {
  private:
   const SystemClock clock_;
   test::ManualRng rng_;
-  int fd_ = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
-  log::Sink sink_{clock_, fd_, log::Level::Debug, log::Format::Json};
+  int fd_ = ::memfd_create("log", MFD_CLOEXEC);
+  log::Sink sink_{clock_, fd_, log::Level::Info, log::Format::Json};
   ApiClient api_{script, script, clock_};
   Recovery recovery_{clock_};
   std::unique_ptr<Reflector> reflector_;
@@ -431,6 +443,21 @@ TEST_CASE("Reflector: a failure is no progress, and a sign of life", "[reflector
   f.go_on(End::Cut);
   CHECK(f.reflector().last_progress() == progress);
   CHECK(f.reflector().last_active() > progress);
+}
+
+TEST_CASE("Reflector: trouble is logged when it begins, when it changes and when it is over", "[reflector]") {
+  Fixture f;
+  for (int i = 0; i < 3; ++i) f.script.add(kInitial, {429, {status(429, "TooManyRequests")}});
+  for (int i = 0; i < 3; ++i) f.script.add(kInitial, {.end = End::Refuse});
+  f.follow();
+  CHECK(f.metric("kube_watch_failures_total") == 6);
+  CHECK(f.logged("watch failed") == 2);
+  CHECK(f.logged("the server answers again") == 1);
+  f.script.add(kProbe, {.chunks = {list("10", {})}});
+  f.script.add(watch_from("10"), {.end = End::Hold});
+  f.go_on(End::Cut);
+  CHECK(f.logged("watch failed") == 3);
+  CHECK(f.logged("the server answers again") == 2);
 }
 
 }  // namespace
