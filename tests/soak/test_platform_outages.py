@@ -9,7 +9,8 @@ import os
 import pytest
 
 from support.cluster import OwnCluster
-from support.provisioning import SEED, ServiceSide, held_token, install, operator_process
+from support.kube import ApiError, Unreachable
+from support.provisioning import SEED, ServiceSide, annotate, held_token, install, operator_process
 from support.stubs import StubServices
 from support.teams import Teams, scheduled
 from support.waiting import Stopwatch, eventually, throughout
@@ -33,13 +34,19 @@ pytestmark = pytest.mark.timeout(len(FAULTS) * (SECONDS + 400))
 
 
 @pytest.fixture(scope="module")
-def world(state):
-    with OwnCluster(state / "soak-platform") as cluster, StubServices(state / "soak-services", SEED) as services:
+def broken(state):
+    with OwnCluster(state / "soak-platform") as cluster:
         install(cluster)
-        cluster.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "soak"}})
-        operator = operator_process(cluster, state / "operator-soak", services, drift_interval="30s", deletion_give_up="10h")
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def world(broken, state):
+    with StubServices(state / "soak-services", SEED) as services:
+        broken.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "soak"}})
+        operator = operator_process(broken, state / "operator-soak", services, drift_interval="30s", deletion_give_up="10h")
         operator.expect_errors("config service", "AI pipeline")
-        yield Teams(cluster.kube, "soak"), services, operator.start()
+        yield Teams(broken.kube, "soak"), services, operator.start()
         services.config_service.faults()
         operator.close()
 
@@ -84,4 +91,31 @@ def test_everything_converges_after(world, fault):
     for name in names:
         eventually(lambda n=name: ServiceSide(services, n).live_tokens() == {held_token(teams, n)[0]}, 120, f"{name}: one live token")
     assert ServiceSide(services, before[0]).live_tokens() == set()
+    operator.assert_running()
+
+
+def test_etcd_is_restored_from_a_backup(broken, world):
+    """The Secret comes back with a token that has been revoked since, and what is remembered of Secrets is in the future."""
+    teams, services, operator = world
+    operator.expect_errors(r".")  # whatever a server says that goes and comes back
+    teams.apply("restored", token={"gracePeriod": "0s"})
+    eventually(lambda: teams.ready("restored"))
+    first, _ = held_token(teams, "restored")
+    side = ServiceSide(services, "restored")
+    broken.word("snapshot", "tokens")
+    annotate(teams, "restored", rotate_token="after the backup")
+    eventually(lambda: side.live_tokens() == {held_token(teams, "restored")[0]} != {first})
+    broken.word("restore", "tokens")
+
+    def whole():
+        try:
+            assert side.live_tokens() == {held_token(teams, "restored")[0]} and teams.ready("restored")
+        except (ApiError, Unreachable) as error:
+            raise AssertionError(str(error)) from error
+        return True
+
+    eventually(whole, 120)
+    # The watch of Secrets has come back, too: one that is deleted is missed.
+    teams.kube.delete("Secret", teams.namespace, teams.get("restored")["status"]["tokenSecretRef"]["name"])
+    eventually(lambda: side.live_tokens() == {held_token(teams, "restored")[0]}, 120)
     operator.assert_running()
