@@ -128,9 +128,9 @@ def test_a_strangers_autoscaler_of_that_name_is_left_alone(kube, operator, teams
     teams.apply("scaled", runtime=dedicated(autoscaling=bounds(1, 5)))
     eventually(lambda: reason(teams.get("scaled")) == "Conflict")
     assert live(teams, HPA)["spec"] == foreign["spec"]
-    assert live(teams), "what does not concern the stranger is made all the same"
+    eventually(lambda: live(teams), what="what does not concern the stranger is made all the same")
     kube.delete(HPA, teams.namespace, SCALED)
-    eventually(lambda: teams.ready("scaled"), 45)
+    eventually(lambda: teams.ready("scaled"))
     assert live(teams, HPA)["spec"]["maxReplicas"] == 5
 
 

@@ -102,6 +102,8 @@ def test_suspend(kube, operator, teams):
     teams.apply("still", pipeline=scheduled("0 2 * * *"))
     eventually(lambda: teams.ready("still"))
     teams.change("still", suspend=True)
+    # Else the deletion, which comes by another watch, may be seen first and is repaired.
+    eventually(lambda: operator.metric("teamprovisioning_teams", state="suspended") >= 1, what="the operator knows that it is suspended")
     teams.change("still", pipeline={"schedule": "0 5 * * *"})
     kube.delete("CronJob", teams.namespace, "ai-pipeline-acme-still")
     throughout(1.5, lambda: _assert_none(teams))

@@ -70,7 +70,7 @@ def teams(platform_cluster, request):
 
 
 def scrape(operator):
-    with urllib.request.urlopen(f"http://{operator.address('metrics')}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://{operator.address('metrics')}/metrics", timeout=60) as answer:
         assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
         return answer.read().decode()
 
@@ -100,7 +100,7 @@ def test_every_metric_of_the_gateway_is_documented_and_the_other_way_round(datab
         assert not set(found) - set(documented("webhook-gateway"))
         return set(found) == set(documented("webhook-gateway"))
 
-    eventually(everything, 30, "all metrics of docs/metrics.md are served")
+    eventually(everything, what="all metrics of docs/metrics.md are served")
     text = gateway.fetch("metrics", "/metrics")[1]
     assert served(text) == documented("webhook-gateway")
     assert_lints(text)
@@ -126,7 +126,7 @@ def test_the_queries_of_a_dashboard_have_data(operator, teams):
         text = scrape(operator)
         return all(value(text, name) > old for name, old in before.items())
 
-    eventually(all_grew, 30, "every counter has grown with a reconcile")
+    eventually(all_grew, what="every counter has grown with a reconcile")
     text = scrape(operator)
     assert value(text, "controller_runtime_max_concurrent_reconciles", controller="teamprovisioning") == 8
     assert value(text, "rest_client_requests_total", code="201", method="PATCH") > 0
@@ -220,14 +220,14 @@ def test_people_can_look_inside(operator, teams):
 def put_level(operator, level):
     asked = urllib.request.Request(operator.debug + "loglevel", data=level.encode(), method="PUT")
     try:
-        with urllib.request.urlopen(asked, timeout=10) as answer:
+        with urllib.request.urlopen(asked, timeout=60) as answer:
             return answer.status, answer.read().decode().strip()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode().strip()
 
 
 def test_the_log_level_changes_at_run_time(operator):
-    with urllib.request.urlopen(operator.debug + "loglevel", timeout=10) as answer:
+    with urllib.request.urlopen(operator.debug + "loglevel", timeout=60) as answer:
         assert answer.read() == b"info\n"
     assert put_level(operator, "loud") == (400, "the body must be debug, info, warn or error")
     assert put_level(operator, "debug") == (200, "debug")
