@@ -18,6 +18,7 @@
 #include "provisioner/reconcile/release_rules.h"
 #include "provisioner/reconcile/runtime_state.h"
 #include "provisioner/reconcile/status.h"
+#include "provisioner/reconcile/worth_retrying.h"
 
 namespace tp::provisioner {
 
@@ -25,18 +26,6 @@ using Json = nlohmann::json;
 using std::chrono::milliseconds;
 
 namespace {
-
-// A right that is missing, a kind or a namespace that the API server does not know (yet): whoever repairs
-// that does not tell us, so waiting for a change of the team could be for ever.
-Error worth_retrying(Error error) {
-  switch (error.code) {
-    case ErrorCode::PermissionDenied:
-    case ErrorCode::Unauthenticated:
-    case ErrorCode::NotFound: error.code = ErrorCode::FailedPrecondition; break;
-    default: break;
-  }
-  return error;
-}
 
 // The same, with what a pass has come to know since the status was read.
 Observed with_memory(Observed observed, const domain::PlatformStatus& memory) {

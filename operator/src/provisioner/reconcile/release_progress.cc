@@ -7,6 +7,7 @@
 
 #include "json/parse.h"
 #include "provisioner/desired/metadata.h"
+#include "provisioner/reconcile/worth_retrying.h"
 
 namespace tp::provisioner {
 
@@ -27,7 +28,7 @@ Result<kube::Next> ReleaseReconciler::reconcile(const Context& ctx, const kube::
     // Deleted, or deleted and made again: the watch will say so.
     const ErrorCode code = applied.error().code;
     if (code == ErrorCode::NotFound || code == ErrorCode::Conflict) return kube::Next{};
-    return applied.error();
+    return worth_retrying(applied.error());
   }
   json::Document document;
   TP_TRY(document.parse(applied->object));
