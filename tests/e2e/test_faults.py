@@ -168,8 +168,6 @@ def test_etcd_is_restored_from_a_backup(broken, operator, teams, figure):
     for i in range(20):
         insist(lambda name=f"never-{i}": teams.apply(name, pipeline=scheduled()))
     release(broken.kube, "never", "agent:never")
-    insist(lambda: teams.change("agent", release="never"))
-    eventually(lambda: runs(teams, "agent", "agent:never"))
     eventually(lambda: len(teams.ready()) == 22 and len(teams.children("CronJob")) == 21)
     broken.word("restore", "backup")
     follows(teams, "kept", figure, "etcd restored from a backup")
