@@ -19,25 +19,32 @@ void WatchFeed::add(kube::Selection selection, kube::Collection& collection) {
   watches_.push_back({std::move(selection), collection});
 }
 
-void WatchFeed::list() {
+bool WatchFeed::list() {
+  bool news = false;
   json::Document document;
-  for (const Watch& watch : watches_) {
+  for (Watch& watch : watches_) {
     watch.collection.begin_replace();
     for (const Json& object : server_.select(watch.selection)) {
       must(document.parse(object.dump()));
       must(watch.collection.upsert(document.root()));
     }
     watch.collection.end_replace(std::to_string(server_.version()));
+    news = news || watch.brought < server_.history().size();
+    watch.brought = server_.history().size();
   }
-  brought_ = server_.history().size();
+  return news;
 }
 
-bool WatchFeed::bring() {
-  const bool news = brought_ < server_.history().size();
-  for (; brought_ < server_.history().size(); ++brought_) {
-    for (const Watch& watch : watches_) deliver(server_.history()[brought_], watch);
+bool WatchFeed::bring(std::optional<std::size_t> frozen) {
+  bool news = false;
+  for (std::size_t i = 0; i < watches_.size(); ++i) {
+    if (frozen && *frozen % watches_.size() == i) continue;
+    Watch& watch = watches_[i];
+    news = news || watch.brought < server_.history().size();
+    for (; watch.brought < server_.history().size(); ++watch.brought)
+      deliver(server_.history()[watch.brought], watch);
+    watch.collection.progress(std::to_string(server_.version()));
   }
-  for (const Watch& watch : watches_) watch.collection.progress(std::to_string(server_.version()));
   return news;
 }
 

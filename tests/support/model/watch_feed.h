@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,21 +20,22 @@ class WatchFeed {
   explicit WatchFeed(const ModelApiServer& server) : server_(server) {}
 
   void add(kube::Selection selection, kube::Collection& collection);
-  // The first listing of every collection.
-  void list();
-  // The events since the last call, in their order. True when there were any.
-  bool bring();
+  // A listing of every collection. True when it tells of something that no watch has.
+  bool list();
+  // The events since the last call, in their order; but for those of the watch with the index `frozen`,
+  // modulo their number. True when there were any.
+  bool bring(std::optional<std::size_t> frozen = {});
 
  private:
   struct Watch {
     kube::Selection selection;
     kube::Collection& collection;
+    std::size_t brought = 0;  // of the server's history
   };
   void deliver(const ModelApiServer::Change& change, const Watch& watch);
 
   const ModelApiServer& server_;
   std::vector<Watch> watches_;
-  std::size_t brought_ = 0;  // of the server's history
 };
 
 }  // namespace tp::test

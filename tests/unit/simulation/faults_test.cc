@@ -50,8 +50,15 @@ const std::vector<Trouble>& troubles() {
 
 bool is_external(const Call& call) { return call.service != "kubernetes"; }
 
+bool is_of_kubernetes(const Call& call) { return !is_external(call); }
+
+// What only the services around the cluster do.
+bool is_peculiar(const Fault& fault) {
+  return fault.commit != Commit::AtOnce || fault.lose_update || fault.answer == Answer::Garbage;
+}
+
 // Every trouble at every call, and also at the calls that follow. In the end all is as if nothing had been.
-void trouble_everywhere(const Scenario& scenario) {
+void trouble_everywhere(const Scenario& scenario, bool (*is_victim)(const Call& call) = is_external) {
   World reference;
   prepare(reference, scenario);
   const std::size_t begin = reference.calls.count();
@@ -59,9 +66,10 @@ void trouble_everywhere(const Scenario& scenario) {
   const std::size_t calls = calls_to_try(reference, begin);
   for (std::size_t i = begin; i < begin + calls; ++i) {
     const Call& victim = reference.calls.log()[i];
-    if (!is_external(victim)) continue;
+    if (!is_victim(victim)) continue;
     for (const Trouble& trouble : troubles()) {
       if (trouble.only_writes && !victim.writes()) continue;
+      if (is_peculiar(trouble.fault) && !is_external(victim)) continue;
       for (const std::size_t length : {std::size_t{1}, std::size_t{6}}) {
         if (length > 1 && (trouble.only_writes || !victim.writes())) continue;
         World world;
@@ -69,8 +77,8 @@ void trouble_everywhere(const Scenario& scenario) {
                            << " " << victim.str());
         prepare(world, scenario);
         world.calls.inject(
-            [i, length](std::size_t index, const Call& call) {
-              return index >= i && index < i + length && is_external(call);
+            [=](std::size_t index, const Call& call) {
+              return index >= i && index < i + length && is_victim(call);
             },
             trouble.fault);
         const Json result = finish(world, scenario);
@@ -109,6 +117,24 @@ TEST_CASE("simulation: a team goes in spite of every fault", "[simulation][platf
                             CHECK(world.team(kTeamKey).is_null());
                             CHECK(world.config.live_tokens("acme", "checkout").empty());
                           }});
+}
+
+TEST_CASE("simulation: children come and go in spite of every fault of the API server", "[simulation]") {
+  Json spec = kEverything;
+  spec["deletionPolicy"] = {{"children", "Orphan"}};
+  const auto make = [spec](World& world) { world.apply(team_manifest(spec)); };
+  trouble_everywhere({.name = "creation", .act = make}, is_of_kubernetes);
+  trouble_everywhere({.name = "deletion",
+                      .prepare = make,
+                      .act = [](World& world) { world.remove(kTeamKey); },
+                      .check =
+                          [](World& world) {
+                            CHECK(world.team(kTeamKey).is_null());
+                            CHECK(world.kube.list(kube::kDeployments).size() == 1);
+                            for (const Json& child : world.kube.list(kube::kDeployments))
+                              CHECK_FALSE(child.at("metadata").contains("ownerReferences"));
+                          }},
+                     is_of_kubernetes);
 }
 
 // A run that took too long has failed, whatever comes of it later.

@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
 #include "base/backoff.h"
 #include "crypto/encoding.h"
+#include "domain/parse_team.h"
 #include "domain/team_provisioning.h"
+#include "json/document.h"
 #include "kube/client/api_client.h"
 #include "kube/client/token_source.h"
 #include "platform/pipeline.h"
@@ -17,6 +20,7 @@
 #include "provisioner/reconcile/caches.h"
 #include "provisioner/reconcile/reconciler.h"
 #include "provisioner/reconcile/triggers.h"
+#include "support/condition_rules.h"
 #include "support/model/watch_feed.h"
 
 namespace tp::test {
@@ -130,7 +134,10 @@ struct World::Life {
 };
 
 World::World() : sink_(clock, -1, log::Level::Error, log::Format::Json) {
-  calls.after_each([this] { look(); });
+  calls.after_each([this] {
+    look();
+    judge_last_call();
+  });
 }
 
 World::~World() = default;
@@ -205,13 +212,82 @@ void World::look() {
   }
 }
 
+void World::judge_last_call() {
+  const Call& call = calls.log().back();
+  if (!call.writes() || call.status >= 300) return;
+  const std::string_view path = std::string_view{call.target}.substr(0, call.target.find('?'));
+  if (call.service != "kubernetes") {
+    if (path.ends_with("/revoke")) judge_revocation();
+  } else if (path.ends_with("/status")) {
+    judge_status();
+  } else if (path.find("/deployments/") != std::string_view::npos) {
+    judge_image();
+  }
+}
+
+// What Flux, kstatus and `kubectl wait` rely on. A change of the team that came meanwhile is not known to who
+// wrote this.
+void World::judge_status() {
+  json::Document document;
+  const Json made = team(kTeamKey);
+  if (made.is_null() || !document.parse(made.dump())) return;
+  const auto parsed = domain::parse_team(document.root());
+  if (!parsed) return violations_.push_back("a status that cannot be read");
+  const domain::TeamStatus& status = parsed->team.status;
+  const kube::ObjectMeta& meta = parsed->team.meta;
+  const bool first = observed_uid_ != meta.uid;
+  if (status.observed_generation > meta.generation ||
+      (!first && status.observed_generation < observed_generation_)) {
+    violations_.push_back("observedGeneration " + std::to_string(status.observed_generation) +
+                          " of generation " + std::to_string(meta.generation));
+  }
+  observed_generation_ = status.observed_generation;
+  observed_uid_ = meta.uid;
+  // Only what must be remembered before anything can be said.
+  if (status.observed_generation < 0 && status.conditions.empty()) return;
+  const std::string broken = broken_condition_rules(status, status.observed_generation);
+  if (!broken.empty()) violations_.push_back("a status: " + broken);
+}
+
+void World::judge_revocation() {
+  const Json made = team(kTeamKey);
+  if (made.is_null() || made.at("metadata").contains("deletionTimestamp")) return;
+  for (const Json& secret : kube.list(kube::kSecrets)) {
+    const Json owner = secret.value(Json::json_pointer{"/metadata/ownerReferences/0/uid"}, Json{});
+    if (owner != made.at("metadata").at("uid")) continue;
+    for (const auto& token : config.tokens()) {
+      if (token.revoked && secret.at("data").at("token") == crypto::to_base64(token.text()))
+        violations_.push_back("the Secret holds token " + token.id + ", which was revoked");
+    }
+  }
+}
+
+// So that an operator that dies knows what it was about to run.
+void World::judge_image() {
+  const Json made = team(kTeamKey);
+  const Json status = made.is_null() ? Json{} : made.value("status", Json::object());
+  if (!status.contains("activeRelease")) return;
+  for (const Json& deployment : kube.list(kube::kDeployments)) {
+    const std::string image =
+        deployment.value(Json::json_pointer{"/spec/template/spec/containers/0/image"}, std::string{"agent:"});
+    const std::string release = image.substr(std::min(image.find(':') + 1, image.size()));
+    const bool named = status.at("activeRelease") == release ||
+                       status.value("previousRelease", Json{}) == release ||
+                       status.value(Json::json_pointer{"/releaseRollout/failedRelease"}, Json{}) == release;
+    if (!named && !release.empty()) violations_.push_back(image + " runs, and the status does not say so");
+  }
+}
+
+bool World::catch_up() { return watches == Watches::Listed ? life_->feed.list() : life_->feed.bring(); }
+
 bool World::step(SteadyTime until) {
   if (calls.dead()) {
     life_.reset();
     calls.revive();
   }
   if (!life_) life_ = std::make_unique<Life>(*this);
-  if (!late_watches) life_->feed.bring();
+  if (watches == Watches::Prompt) life_->feed.bring();
+  if (watches == Watches::Frozen) life_->feed.bring(frozen);
   const auto next = life_->next();
   if (next && next->second <= clock.now()) {
     life_->work(next->first);
@@ -219,7 +295,7 @@ bool World::step(SteadyTime until) {
   }
   // Nothing is due: first the cluster moves on, then time.
   const bool settled = kube.settle();
-  if (kube.collect_garbage() || settled || life_->feed.bring()) return true;
+  if (kube.collect_garbage() || settled || catch_up()) return true;
   if (!next || next->second > until) return false;
   clock.advance(std::chrono::ceil<std::chrono::milliseconds>(next->second - clock.now()));
   return true;

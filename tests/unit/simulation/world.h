@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -44,6 +45,16 @@ struct Told final : kube::EventSink {
   std::vector<kube::Event> events;
 };
 
+// When the operator hears of what happens.
+enum class Watches {
+  Prompt,  // of everything, before it does anything else
+  Late,    // of nothing before it has run out of work: its caches are as old as they can be
+  Listed,  // as late, and then by a new listing: what has changed twice has changed once, and what was
+           // deleted and made again has changed
+  Frozen,  // of one kind late, of all others promptly: its caches are of different ages
+};
+inline constexpr std::array kAllWatches{Watches::Prompt, Watches::Late, Watches::Listed, Watches::Frozen};
+
 // The cluster and the services around it, and an operator that works there until nothing is left to do. It
 // dies when `calls` says so; then everything that it had in memory is lost, and a new one starts.
 //
@@ -80,8 +91,9 @@ class World {
   // Everything that there is, without what differs between two histories that came to the same end. Tokens
   // are told apart only by whether they are live.
   [[nodiscard]] nlohmann::json canonical();
-  // What was wrong at some moment, in words: an agent's URL that leads nowhere, or a token that nobody would
-  // take back.
+  // What was wrong at some moment, in words: an agent's URL that leads nowhere, a token that nobody would
+  // take back or that was taken back too early, an image of a release that the status does not name, a status
+  // that breaks the rules of conditions.
   [[nodiscard]] const std::vector<std::string>& violations();
 
   FakeClock clock;
@@ -90,8 +102,8 @@ class World {
   ModelConfigService config{calls};
   ModelPipeline pipeline{calls};
   Told told;
-  // A watch brings nothing before the operator has run out of work: the caches are as old as they can be.
-  bool late_watches = false;
+  Watches watches = Watches::Prompt;
+  std::size_t frozen = 0;  // which of the watches, modulo their number
   // Whether the operator looks after teams in the services around the cluster; for its next life.
   bool platform = false;
   // The team's deletion policy lets its token live on.
@@ -102,9 +114,19 @@ class World {
   // One step; false when nothing is left to be done before `until`.
   [[nodiscard]] bool step(SteadyTime until);
 
+  // Brings what is brought to an operator that has run out of work.
+  [[nodiscard]] bool catch_up();
+
   void look();
+  // At what the last call has done.
+  void judge_last_call();
+  void judge_status();
+  void judge_revocation();
+  void judge_image();
 
   SequenceRng rng_;
+  std::int64_t observed_generation_ = -1;
+  std::string observed_uid_;
   std::vector<std::string> violations_;
   log::Sink sink_;
   std::unique_ptr<Life> life_;
