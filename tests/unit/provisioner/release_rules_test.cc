@@ -22,7 +22,7 @@ ReleasePointer release(const std::string& name, bool auto_rollback = true) {
   return std::make_shared<const domain::AgentRelease>(std::move(made));
 }
 
-// A team that has been looked at before, with what its status says of releases.
+// A team that has been looked at before and has something, with what its status says of releases.
 Observed a_case(const ReleaseStatus& status, const ReleasePointer& wanted, bool named = true) {
   Team team = test::dedicated(test::a_team());
   team.status.observed_generation = 1;
@@ -30,6 +30,11 @@ Observed a_case(const ReleaseStatus& status, const ReleasePointer& wanted, bool 
   if (status != ReleaseStatus{}) team.status.release = std::make_shared<const ReleaseStatus>(status);
   if (named && wanted) team.spec.release = wanted->meta.key.name;
   Observed observed{std::make_shared<const Team>(std::move(team))};
+  Child job;
+  job.meta.key = {"incidentfox", "dep-discovery-acme-checkout"};
+  job.slot = Slot::DiscoveryCronJob;
+  job.managed_by = ManagedBy::Operator;
+  observed.children.push_back(std::make_shared<const Child>(std::move(job)));
   observed.releases.wanted = wanted ? wanted->meta.key.name : "";
   observed.releases.wanted_release = wanted;
   for (const auto& [name, place] : {std::pair{status.active, &observed.releases.active},
@@ -50,6 +55,26 @@ TEST_CASE("release: a new team begins with what it is to run, and is not on its 
   observed.team = fresh;
   CHECK(next(observed, false, Rollout::Absent) == ReleaseStatus{.active = "v1"});
   CHECK_FALSE(wants_turn(observed));
+}
+
+TEST_CASE("release: a new team whose release is not there gets nothing, however often it is looked at",
+          "[release]") {
+  Observed observed = a_case({}, nullptr);
+  observed.children.clear();
+  observed.releases.wanted = "v9";
+  observed.releases.problem = "AgentRelease v9 does not exist";
+  for (const int generation : {-1, 1}) {
+    auto team = std::make_shared<Team>(*observed.team);
+    team->status.observed_generation = generation;
+    observed.team = team;
+    const Plan plan = make_plan(observed, {});
+    CHECK(plan.actions.empty());
+    REQUIRE(plan.stalls.size() == 1);
+    CHECK(plan.stalls.front().reason == "ReleaseNotFound");
+  }
+  // It begins with the release when that comes.
+  observed.releases = {.wanted = "v9", .wanted_release = release("v9")};
+  CHECK(next(observed, false, Rollout::Absent) == ReleaseStatus{.active = "v9"});
 }
 
 TEST_CASE("release: a team without one stays without one", "[release]") {

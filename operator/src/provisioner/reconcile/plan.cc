@@ -237,7 +237,7 @@ Plan plan_team(const Observed& observed, const BuildContext& platform) {
   if (needs_finalizer && team.finalizer_index < 0) plan.actions.emplace_back(AddFinalizer{});
   if (!needs_finalizer && team.finalizer_index >= 0) plan.actions.emplace_back(RemoveFinalizer{});
 
-  if (is_first_pass(team) && !observed.releases.problem.empty())
+  if (is_first_pass(observed) && !observed.releases.problem.empty())
     return stalled("ReleaseNotFound", observed.releases.problem);
   const domain::ReleaseStatus current = current_release(observed);
   const domain::AgentRelease* release = release_object(observed, current.active);

@@ -1,5 +1,6 @@
 #include "provisioner/reconcile/release_rules.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace tp::provisioner {
@@ -63,13 +64,19 @@ Releases releases_for(const domain::TeamProvisioning& team,
   return releases;
 }
 
-bool is_first_pass(const Team& team) { return !team.status.release && team.status.observed_generation < 0; }
+bool is_first_pass(const Observed& observed) {
+  const domain::TeamStatus& status = observed.team->status;
+  const bool bare =
+      std::none_of(observed.children.begin(), observed.children.end(),
+                   [](const ChildPointer& child) { return child->managed_by == ManagedBy::Operator; });
+  return !status.release && (status.observed_generation < 0 || bare);
+}
 
 ReleaseStatus current_release(const Observed& observed) {
   const Team& team = *observed.team;
   ReleaseStatus current = domain::release_of(team.status);
   if (!observed.releases.problem.empty()) return current;
-  if (is_first_pass(team)) {
+  if (is_first_pass(observed)) {
     current.active = observed.releases.wanted;
   } else if (!current.active.empty() && release_object(observed, current.active) == nullptr) {
     current = moved(team, std::move(current), observed.releases.wanted);
@@ -115,7 +122,8 @@ ReleaseStatus next_release(const Observed& observed,
 
 bool wants_turn(const Observed& observed) {
   const Team& team = *observed.team;
-  return team.spec.release.empty() && !is_first_pass(team) && is_to_move(observed, current_release(observed));
+  return team.spec.release.empty() && !is_first_pass(observed) &&
+         is_to_move(observed, current_release(observed));
 }
 
 std::string describe_release(const std::string& name) {

@@ -43,8 +43,8 @@ using FindRelease = std::function<ReleasePointer(const std::string& name)>;  // 
                                                  bool applied,
                                                  Rollout rollout);
 
-// Whether nothing was made for it yet.
-[[nodiscard]] bool is_first_pass(const Team& team);
+// Whether we have made nothing for it yet, be it that something was in the way.
+[[nodiscard]] bool is_first_pass(const Observed& observed);
 
 // Whether it follows the default and would move if it were its turn.
 [[nodiscard]] bool wants_turn(const Observed& observed);
