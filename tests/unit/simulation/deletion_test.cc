@@ -57,8 +57,8 @@ void must_have_withdrawn(World& world, const std::string& config, const std::str
   }
 }
 
-// The namespace controller deletes what is in a namespace in no particular order, and nothing can be made there
-// any more: a token that is issued meanwhile finds no Secret.
+// The namespace controller deletes what is in a namespace in no particular order, and nothing can be made
+// there any more: a token that is issued meanwhile finds no Secret.
 TEST_CASE("simulation: no token outlives its namespace", "[simulation][platform]") {
   const std::chrono::seconds between{GENERATE(0, 20)};
   crash_everywhere({.name = "namespace, the Secret " + std::to_string(between.count()) + " s before the team",

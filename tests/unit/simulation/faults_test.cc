@@ -53,9 +53,7 @@ bool is_external(const Call& call) { return call.service != "kubernetes"; }
 bool is_of_kubernetes(const Call& call) { return !is_external(call); }
 
 // What only the services around the cluster do.
-bool is_peculiar(const Fault& fault) {
-  return fault.commit != Commit::AtOnce || fault.lose_update || fault.answer == Answer::Garbage;
-}
+bool is_peculiar(const Fault& fault) { return fault.commit != Commit::AtOnce || fault.lose_update; }
 
 // Every trouble at every call, and also at the calls that follow. In the end all is as if nothing had been.
 void trouble_everywhere(const Scenario& scenario, bool (*is_victim)(const Call& call) = is_external) {

@@ -29,6 +29,9 @@ bool server_is_away(ErrorCode code) {
          code == ErrorCode::ResourceExhausted;
 }
 
+// Something else than the API server has answered: that passes, and says nothing about what was asked for.
+Error unreadable(const Error& error) { return {ErrorCode::FailedPrecondition, error.message}; }
+
 // The object is gone or another one has its name: the caches are behind, and will bring what is true now.
 Error outdated(const std::string& what) { return Error{ErrorCode::Conflict, what + " changed meanwhile"}; }
 
@@ -109,7 +112,7 @@ struct Executor::Run {
   template <class T>
   Status remember(kube::Store<T>& store, const std::string& object) {
     json::Document document;
-    TP_TRY(document.parse(object));
+    if (const Status parsed = document.parse(object); !parsed) return unreadable(parsed.error());
     TP_TRY(store.observe_write(document.root()));
     return ok();
   }
@@ -146,7 +149,9 @@ struct Executor::Run {
 
   Result<Json> read(const kube::ResourceType& type, const kube::ObjectKey& key) {
     TP_ASSIGN_OR_RETURN(const std::string text, api.get(ctx, type, key));
-    return json::parse(text);
+    auto object = json::parse(text);
+    if (!object) return unreadable(object.error());
+    return object;
   }
 
   // What was there a moment ago may have gone since: that is worth another pass, not an error to wait on.

@@ -258,6 +258,8 @@ Result<kube::Next> TeamReconciler::farewell(const Context& ctx,
   }
   const Outcome outcome = executor_.run(ctx, team, plan, log);
   if (!outcome.errors.empty()) return outcome.errors.back();
+  // The finalizer is still there then, and nothing tells us when that can be mended.
+  if (!outcome.stalls.empty()) return Error{ErrorCode::FailedPrecondition, outcome.stalls.front().message};
   return kube::Next{};
 }
 

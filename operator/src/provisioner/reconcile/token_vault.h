@@ -23,7 +23,14 @@ class TokenVault {
   [[nodiscard]] Status put(const Context& ctx, const Team& team, const ConfigService::Issued& issued);
 
  private:
+  // As the caches know it; null when there is none, or it is a stranger's.
   [[nodiscard]] HeldTokenPointer find(const Team& team) const;
+  // As the API server knows it, whoever's it is; null when there is none.
+  [[nodiscard]] Result<HeldTokenPointer> look(const Context& ctx, const Team& team) const;
+  [[nodiscard]] Status store(const Context& ctx,
+                             const Team& team,
+                             const ConfigService::Issued& issued,
+                             const std::string& uid);
 
   kube::ApiClient& api_;
   Caches& caches_;
