@@ -60,23 +60,28 @@ void must_have_withdrawn(World& world, const std::string& config, const std::str
 // The namespace controller deletes what is in a namespace in no particular order, and nothing can be made
 // there any more: a token that is issued meanwhile finds no Secret.
 TEST_CASE("simulation: no token outlives its namespace", "[simulation][platform]") {
-  const std::chrono::seconds between{GENERATE(0, 20)};
-  crash_everywhere({.name = "namespace, the Secret " + std::to_string(between.count()) + " s before the team",
-                    .platform = true,
-                    .prepare = provision,
-                    .act =
-                        [&](World& world) {
-                          world.kube.terminate_namespace(kTeamKey.ns);
-                          for (const Json& secret : world.kube.list(kube::kSecrets))
-                            world.kube.remove(kube::kSecrets, {kTeamKey.ns, secret["metadata"]["name"]});
-                          if (between.count() > 0) world.pass(between);
-                          world.remove(kTeamKey);
-                        },
-                    .check =
-                        [&](World& world) {
-                          CHECK(world.team(kTeamKey).is_null());
-                          CHECK(world.config.live_tokens("acme", "checkout").empty());
-                        }});
+  for (const Watches watches : {Watches::Prompt, Watches::Late}) {
+    for (const int seconds : {0, 1, 20, 90}) {
+      const std::chrono::seconds between{seconds};
+      World world;
+      world.watches = watches;
+      INFO("the Secret goes " << between.count() << " s before the team, " << name_of(watches) << " watches");
+      const std::size_t begin = world.calls.count();
+      world.platform = true;
+      provision(world);
+      REQUIRE(world.run());
+      world.kube.terminate_namespace(kTeamKey.ns);
+      for (const Json& secret : world.kube.list(kube::kSecrets))
+        world.kube.remove(kube::kSecrets, {kTeamKey.ns, secret["metadata"]["name"]});
+      if (between.count() > 0) world.pass(between);
+      world.remove(kTeamKey);
+      REQUIRE(world.run_for(kLater));
+      INFO(describe(world, begin));
+      check_invariants(world);
+      CHECK(world.team(kTeamKey).is_null());
+      CHECK(world.config.live_tokens("acme", "checkout").empty());
+    }
+  }
 }
 
 TEST_CASE("simulation: a team goes by its policy, whenever the operator dies", "[simulation][platform]") {
