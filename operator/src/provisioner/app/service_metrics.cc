@@ -12,10 +12,9 @@ namespace {
 
 // How a call to a platform::Remote can fail.
 constexpr std::array kFailures{
-    ErrorCode::Unauthenticated, ErrorCode::PermissionDenied,  ErrorCode::NotFound,
-    ErrorCode::Conflict,        ErrorCode::ResourceExhausted, ErrorCode::InvalidArgument,
-    ErrorCode::Unavailable,     ErrorCode::DataLoss,          ErrorCode::DeadlineExceeded,
-    ErrorCode::Cancelled};
+    ErrorCode::Unauthenticated,   ErrorCode::PermissionDenied, ErrorCode::NotFound,    ErrorCode::Conflict,
+    ErrorCode::ResourceExhausted, ErrorCode::InvalidArgument,  ErrorCode::Unavailable, ErrorCode::DataLoss,
+    ErrorCode::DeadlineExceeded,  ErrorCode::Cancelled};
 
 // Calls have 10 or 30 s.
 const std::vector<double>& call_buckets() {
@@ -48,7 +47,8 @@ platform::CallObserver count_calls(metrics::Registry& registry, std::string_view
 
 metrics::Families service_families(const ConfigService& config, const Bulkhead& bulkhead) {
   const Bulkhead::Usage usage = bulkhead.usage();
-  const auto gauge = [](const char* name, const char* help, double value, const metrics::Labels& labels = {}) {
+  const auto gauge = [](const char* name, const char* help, double value,
+                        const metrics::Labels& labels = {}) {
     metrics::GaugeFamily family{name, help};
     family.add(labels, value);
     return std::move(family).take();

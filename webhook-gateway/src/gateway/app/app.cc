@@ -283,9 +283,9 @@ class Teams {
     const auto config = kube::find_config(options.kubeconfig);
     if (!config && !options.kubeconfig.empty()) return Error{config.error()}.wrap("--kubeconfig");
     if (config) {
-      TP_ASSIGN_OR_RETURN(
-          cluster_, kube::Cluster::connect(*config, "webhook-gateway/" TP_VERSION, base_.clock,
-                                           base_.log.named("kubernetes"), base_.registry));
+      TP_ASSIGN_OR_RETURN(cluster_,
+                          kube::Cluster::connect(*config, "webhook-gateway/" TP_VERSION, base_.clock,
+                                                 base_.log.named("kubernetes"), base_.registry));
     } else {
       cluster_ = kube::Cluster::none(config.error(), base_.clock);
       missing_ = "no Kubernetes: " + config.error().message;
