@@ -41,6 +41,8 @@ Elector::Elector(ApiClient& api,
 Elector::~Elector() = default;
 
 void Elector::stand() {
+  // The end of the former term may be known before its thread has said so.
+  thread_ = {};
   {
     const MutexLock lock{m_};
     state_ = State::Standing;
