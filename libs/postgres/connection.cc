@@ -106,6 +106,10 @@ Result<std::unique_ptr<Connection>> Connection::open(const Context& ctx,
     // Without a server's answer this is about the text of `conninfo`, and libpq quotes parts of it.
     return Error{ErrorCode::InvalidArgument, "the database address is not one that libpq understands"};
   }
+  // libpq would print to standard error, where our log is; a server that stops speaks up while we connect,
+  // too.
+  PQsetNoticeProcessor(
+      pg, [](void* /*unused*/, const char* /*message*/) {}, nullptr);
   const std::stop_callback on_stop{ctx.stop, [&made] { made->interrupt(); }};
   for (PostgresPollingStatusType state = PGRES_POLLING_WRITING; state != PGRES_POLLING_OK;
        state = PQconnectPoll(pg)) {
@@ -115,8 +119,6 @@ Result<std::unique_ptr<Connection>> Connection::open(const Context& ctx,
     TP_TRY(made->wait(ctx, state == PGRES_POLLING_READING ? POLLIN : POLLOUT));
   }
   if (PQsetnonblocking(pg, 1) != 0) return Error{ErrorCode::Internal, "libpq: no non-blocking mode"};
-  PQsetNoticeProcessor(
-      pg, [](void* /*unused*/, const char* /*message*/) {}, nullptr);
   // A statement that we give up (wait() says when) ends on the server once our socket is closed. PQcancel
   // would say so at once, but blocks without a limit on a server that hangs. Servers before version 14 do not
   // know the setting.
