@@ -183,6 +183,22 @@ TEST_CASE("release: who follows the default waits for its turn, who names one do
   CHECK(next(named).active == "v2");
 }
 
+TEST_CASE("release: what somebody asks for now does not wait, and is not forgotten while it would",
+          "[release]") {
+  Observed observed = a_case({.active = "v1",
+                              .previous = "v1",
+                              .phase = ReleasePhase::RolledBack,
+                              .failed = "v2",
+                              .failed_generation = 1},
+                             release("v2"), false);
+  observed.releases.turn_in = std::chrono::seconds{9};
+  auto asked = std::make_shared<Team>(*observed.team);
+  asked->requested_at = "now";
+  observed.team = asked;
+  CHECK_FALSE(wants_turn(observed));
+  CHECK(next(observed).active == "v2");
+}
+
 TEST_CASE("release: a release that is not there leaves the team as it is, and it says so", "[release]") {
   Observed observed = a_case({.active = "v1"}, nullptr);
   observed.releases.wanted = "v9";

@@ -99,15 +99,17 @@ class App {
   void make_controller() {
     reconciler_ = std::make_unique<TeamReconciler>(
         cluster_->api(), caches_, platform_ ? &*platform_ : nullptr, breaker_, *events_,
-        TeamReconciler::Settings{
-            .build = options_.build,
-            .resync_interval = options_.resync_interval,
-            .drift_interval = options_.drift_interval,
-            .give_up_after = options_.deletion_give_up,
-            .on_status = [this](const Team& team,
-                                const domain::TeamStatus& status) { times_.reported(team, status); },
-            .releases = options_.releases,
-            .on_release_change = [this] { releases_->recount(); }},
+        TeamReconciler::Settings{.build = options_.build,
+                                 .resync_interval = options_.resync_interval,
+                                 .drift_interval = options_.drift_interval,
+                                 .give_up_after = options_.deletion_give_up,
+                                 .on_status =
+                                     [this](const Team& team, const domain::TeamStatus& status) {
+                                       times_.reported(team, status);
+                                       if (domain::release_of(status) != domain::release_of(team.status))
+                                         releases_->recount();
+                                     },
+                                 .releases = options_.releases},
         clock_, rng_, log_.named("reconcile").with({"controller", kController}));
     // Those who wait for the services leave as many as --workers to the others.
     const unsigned workers = options_.workers + (platform_ ? options_.platform_workers : 0);

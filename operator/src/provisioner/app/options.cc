@@ -246,14 +246,12 @@ void add_run(options::Table& table, RunOptions& o) {
       .add({.flag = "agent-releases",
             .default_value = "true",
             .help = "Whether teams follow AgentReleases, which are resources of the whole cluster. Without: "
-                    "the images "
-                    "above, for all.",
+                    "the images above, for all.",
             .value = options::boolean(o.build.releases)})
       .add({.flag = "release-rollout-rate",
             .default_value = "60",
             .help = "Teams a minute that follow when the default AgentRelease is another; 0 for no bound. "
-                    "Teams that "
-                    "name their release move at once.",
+                    "Teams that name their release move at once.",
             .value = options::integer(o.releases.teams_per_minute, 0, 100'000)})
       .add({.flag = "release-max-progressing",
             .default_value = "25",

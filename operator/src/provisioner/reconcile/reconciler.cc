@@ -292,11 +292,7 @@ Result<bool> TeamReconciler::report_status(const Context& ctx,
                                            const domain::TeamStatus& status) {
   if (status == team.status) return false;
   const Status written = write_status(ctx, team, status);
-  if (written) {
-    if (settings_.on_release_change && domain::release_of(status) != domain::release_of(team.status))
-      settings_.on_release_change();
-    return true;
-  }
+  if (written) return true;
   // The team was deleted, or deleted and made again: the watch will say so.
   const ErrorCode code = written.error().code;
   if (code == ErrorCode::NotFound || code == ErrorCode::Conflict) return true;

@@ -56,8 +56,6 @@ class TeamReconciler final : public kube::Reconciler {
     // Of one pass: what all calls to the services may take together.
     std::chrono::milliseconds platform_time{std::chrono::seconds{25}};
     ReleasePacer::Settings releases{};
-    // Called after a status was written that says something else of the team's release. May be empty.
-    std::function<void()> on_release_change{};
   };
 
   // The values of the label `source` of the breaker's metrics.

@@ -21,12 +21,18 @@ ReleaseStatus moved(const Team& team, ReleaseStatus from, std::string to) {
   return from;
 }
 
+// Somebody asks for this team, now.
+bool is_asked_for(const Team& team) { return team.requested_at != team.status.last_handled_reconcile_at; }
+
+// Others follow the default one after the other. A request that had to wait would be handled before its turn
+// comes, and forgotten.
+bool waits_for_turn(const Team& team) { return team.spec.release.empty() && !is_asked_for(team); }
+
 // It failed, and nothing that could mend it has changed since.
 bool is_held(const Observed& observed, const ReleaseStatus& current) {
   const Team& team = *observed.team;
   return current.phase == ReleasePhase::RolledBack && current.failed == observed.releases.wanted &&
-         current.failed_generation == team.meta.generation &&
-         team.requested_at == team.status.last_handled_reconcile_at;
+         current.failed_generation == team.meta.generation && !is_asked_for(team);
 }
 
 bool is_to_move(const Observed& observed, const ReleaseStatus& current) {
@@ -110,7 +116,7 @@ ReleaseStatus next_release(const Observed& observed,
     }
   }
   if (is_to_move(observed, next)) {
-    if (!team.spec.release.empty() || !observed.releases.turn_in)
+    if (!waits_for_turn(team) || !observed.releases.turn_in)
       return moved(team, std::move(next), observed.releases.wanted);
   } else if (next.phase == ReleasePhase::RolledBack && next.active == observed.releases.wanted) {
     next.phase = ReleasePhase::Complete;  // it is not to run the failed one any more
@@ -122,8 +128,7 @@ ReleaseStatus next_release(const Observed& observed,
 
 bool wants_turn(const Observed& observed) {
   const Team& team = *observed.team;
-  return team.spec.release.empty() && !is_first_pass(observed) &&
-         is_to_move(observed, current_release(observed));
+  return waits_for_turn(team) && !is_first_pass(observed) && is_to_move(observed, current_release(observed));
 }
 
 std::string describe_release(const std::string& name) {

@@ -19,8 +19,8 @@
 //
 // The decision is written to the status before any child changes, and the children are made from what the
 // status says: a crash in between repeats nothing and forgets nothing. A team that names its release moves at
-// once; one that follows the default waits for its turn. A team without a Deployment has nothing to wait for
-// and is Complete at once.
+// once, and so does one that is asked for (requestedAt); one that follows the default waits for its turn. A
+// team without a Deployment has nothing to wait for and is Complete at once.
 namespace tp::provisioner {
 
 // What matters to a team, of all releases that there are.
