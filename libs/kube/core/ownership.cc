@@ -97,4 +97,18 @@ std::optional<std::string> release_patch(const json& live, std::string_view owne
   return std::nullopt;
 }
 
+std::optional<std::string> claim_patch(const json& live, const json& owner_reference) {
+  const json& metadata = live.at("metadata");
+  json references = metadata.value("ownerReferences", json::array());
+  for (const json& reference : references) {
+    if (reference.at("uid") == owner_reference.at("uid")) return std::nullopt;
+  }
+  references.push_back(owner_reference);
+  return json::array(
+             {test("/metadata/uid", metadata.at("uid")),
+              test("/metadata/resourceVersion", metadata.at("resourceVersion")),
+              {{"op", "add"}, {"path", "/metadata/ownerReferences"}, {"value", std::move(references)}}})
+      .dump();
+}
+
 }  // namespace tp::kube

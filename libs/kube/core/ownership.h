@@ -8,7 +8,7 @@
 
 namespace tp::kube {
 
-// JSON patches that change who owns an object, computed from the object as it was just read. Both carry
+// JSON patches that change who owns an object, computed from the object as it was just read. All carry
 // `test` operations, so they do nothing (422) to an object that is another or has changed since.
 
 // Hands to `field_manager`'s Apply entry every field that was set by an Update: the client-side writes of the
@@ -28,5 +28,9 @@ namespace tp::kube {
 // goes. Nothing when there is none.
 [[nodiscard]] std::optional<std::string> release_patch(const nlohmann::json& live,
                                                        std::string_view owner_uid);
+
+// The way back: adds this ownerReference beside those that are there. Nothing when one with its uid is.
+[[nodiscard]] std::optional<std::string> claim_patch(const nlohmann::json& live,
+                                                     const nlohmann::json& owner_reference);
 
 }  // namespace tp::kube

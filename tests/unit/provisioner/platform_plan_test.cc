@@ -187,6 +187,29 @@ TEST_CASE("platform plan: a Secret that is not the team's own is neither release
   CHECK(actions(observed) == Strings{"remove the finalizer"});
 }
 
+TEST_CASE("platform plan: a Secret that lost its owner is claimed, and goes with the team",
+          "[platform_plan]") {
+  Team team = with(with_finalizer(a_team()), {.token = {.secret_name = "s"}});
+  HeldToken lost = *a_secret(team, "s");
+  lost.meta.controller_uid.clear();
+  Observed observed = converged(team, kBuild);
+  observed.token_secrets = {std::make_shared<const HeldToken>(lost)};
+  CHECK(actions(observed).empty());  // before any was concluded
+  observed.team = share(remembering(team, {.token_secret = "s"}));
+  REQUIRE(actions(observed) == Strings{"claim Secret incidentfox/s"});
+  const Plan plan = make_plan(observed, kBuild);
+  const auto& claim = std::get<ClaimTokenSecret>(plan.actions.front());
+  CHECK(claim.uid == "uid-of-s");
+  CHECK(claim.owner.at("uid") == team.meta.uid);
+
+  team.meta.deleting = true;
+  observed.team = share(team);
+  CHECK(actions(observed) == Strings{"delete Secret incidentfox/s", "remove the finalizer"});
+  // The Secret of a team that another resource owns is that one's.
+  observed.owner = share(a_team());
+  CHECK(actions(observed) == Strings{"remove the finalizer"});
+}
+
 TEST_CASE("platform plan: a duplicate takes nothing back in the services when it goes", "[platform_plan]") {
   Team team = with_finalizer(a_team());
   team.meta.deleting = true;

@@ -35,6 +35,14 @@ Json agent_selector(const domain::TeamProvisioning& team) {
   };
 }
 
+Json owner_reference(const domain::TeamProvisioning& team) {
+  return Json{{"apiVersion", domain::kTeamProvisionings.api_version()},
+              {"kind", domain::kTeamProvisionings.kind},
+              {"name", team.meta.key.name},
+              {"uid", team.meta.uid},
+              {"controller", true}};
+}
+
 Json owned_skeleton(const domain::TeamProvisioning& team,
                     const kube::ResourceType& type,
                     const std::string& name,
@@ -47,11 +55,7 @@ Json owned_skeleton(const domain::TeamProvisioning& team,
         {"namespace", team.meta.key.ns},
         {"labels", std::move(labels)},
         {"annotations", {{kOrgKey, team.spec.org_id}, {kTeamKey, team.spec.team_node_id}}},
-        {"ownerReferences", Json::array({{{"apiVersion", domain::kTeamProvisionings.api_version()},
-                                          {"kind", domain::kTeamProvisionings.kind},
-                                          {"name", team.meta.key.name},
-                                          {"uid", team.meta.uid},
-                                          {"controller", true}}})}}},
+        {"ownerReferences", Json::array({owner_reference(team)})}}},
   };
 }
 

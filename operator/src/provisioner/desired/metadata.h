@@ -31,10 +31,13 @@ inline constexpr std::string_view kModeLabel = "incidentfox.io/deployment-mode";
 // What selects the pods of the team's dedicated agent, for a runtime that does not exist yet.
 [[nodiscard]] nlohmann::json agent_selector(const domain::TeamProvisioning& team);
 
+// What lets the garbage collector follow the team. It lacks blockOwnerDeletion, which would only make a
+// foreground deletion wait: API servers that guard it (OwnerReferencesPermissionEnforcement) refuse it for up
+// to 30 s after TeamProvisioning was defined.
+[[nodiscard]] nlohmann::json owner_reference(const domain::TeamProvisioning& team);
+
 // An apply configuration with apiVersion, kind and metadata: name, namespace, labels, annotations with the
-// raw ids, and the owner reference that lets the garbage collector follow the team. It lacks
-// blockOwnerDeletion, which would only make a foreground deletion wait: API servers that guard it
-// (OwnerReferencesPermissionEnforcement) refuse it for up to 30 s after TeamProvisioning was defined.
+// raw ids, and the owner reference.
 [[nodiscard]] nlohmann::json owned_skeleton(const domain::TeamProvisioning& team,
                                             const kube::ResourceType& type,
                                             const std::string& name,

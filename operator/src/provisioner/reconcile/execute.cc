@@ -100,6 +100,19 @@ struct Executor::Run {
     return release(kube::kSecrets, action.key, action.uid, caches.tokens(action.key.ns));
   }
 
+  Status operator()(const ClaimTokenSecret& action) {
+    TP_ASSIGN_OR_RETURN(const Json live,
+                        read(kube::kSecrets, action.key, kube::Representation::MetadataOnly));
+    if (live.at("metadata").value("uid", "") != action.uid) return ok();
+    const auto patch = kube::claim_patch(live, action.owner);
+    if (!patch) return ok();
+    ++outcome.writes;
+    const auto patched = api.patch_json(ctx, kube::kSecrets, action.key, *patch, kFieldManager);
+    if (patched) return remember(caches.tokens(action.key.ns), *patched);
+    if (patched.error().code == ErrorCode::InvalidArgument) return outdated(describe(Action{action}));
+    return patched.error();
+  }
+
   Status operator()(const DeleteTokenSecret& action) {
     return remove(kube::kSecrets, action.key, action.uid, caches.tokens(action.key.ns));
   }
@@ -147,8 +160,10 @@ struct Executor::Run {
     return remember(store, object);
   }
 
-  Result<Json> read(const kube::ResourceType& type, const kube::ObjectKey& key) {
-    TP_ASSIGN_OR_RETURN(const std::string text, api.get(ctx, type, key));
+  Result<Json> read(const kube::ResourceType& type,
+                    const kube::ObjectKey& key,
+                    kube::Representation representation = kube::Representation::Full) {
+    TP_ASSIGN_OR_RETURN(const std::string text, api.get(ctx, type, key, representation));
     auto object = json::parse(text);
     if (!object) return unreadable(object.error());
     return object;

@@ -7,6 +7,7 @@
 
 #include "kube/core/fingerprint.h"
 #include "provisioner/desired/agent.h"
+#include "provisioner/desired/metadata.h"
 #include "provisioner/desired/policy.h"
 #include "provisioner/desired/token_secret.h"
 #include "provisioner/reconcile/release_rules.h"
@@ -144,11 +145,15 @@ void plan_pruning(const Observed& observed, const Occupancy& live, const BuildCo
 
 // Tokens that are revoked leave no Secret behind; one that stays valid stays with the children.
 void plan_token_farewell(const Observed& observed, Plan& plan) {
-  const bool retain = domain::platform_of(observed.team->spec).deletion == domain::ConfigPolicy::Retain;
+  const Team& team = *observed.team;
+  const bool retain = domain::platform_of(team.spec).deletion == domain::ConfigPolicy::Retain;
+  const bool collected = team.spec.children == domain::ChildrenPolicy::Delete;  // what names its owner
   for (const HeldTokenPointer& secret : observed.token_secrets) {
-    if (secret->meta.deleting || secret->meta.controller_uid != observed.team->meta.uid) continue;
+    const bool owned = secret->meta.controller_uid == team.meta.uid;
+    if (secret->meta.deleting || (owned && collected)) continue;
+    if (!owned && observed.owner) continue;  // that team's, then
     if (retain) {
-      plan.actions.emplace_back(ReleaseTokenSecret{secret->meta.key, secret->meta.uid});
+      if (owned) plan.actions.emplace_back(ReleaseTokenSecret{secret->meta.key, secret->meta.uid});
     } else {
       plan.actions.emplace_back(DeleteTokenSecret{secret->meta.key, secret->meta.uid});
     }
@@ -168,8 +173,8 @@ Plan plan_farewell(const Observed& observed, const BuildContext& build) {
       if (child->meta.controller_uid != team.meta.uid || child->meta.deleting) continue;
       plan.actions.emplace_back(ReleaseChild{*child->slot, child->meta.key, child->meta.uid});
     }
-    plan_token_farewell(observed, plan);
   }
+  plan_token_farewell(observed, plan);
   plan.actions.emplace_back(RemoveFinalizer{});
   return plan;
 }
@@ -192,13 +197,20 @@ void plan_conflicts(const Observed& observed, Plan& plan) {
   plan.stalls.push_back({"RoutingConflict", message + ", which is older; all else is in effect"});
 }
 
-// A Secret under a name that the team no longer uses, once its token is in another.
+// Once the team's token is in its Secret: that has to have its owner, and one under a name that the team no
+// longer uses has to go.
 void plan_token_secrets(const Observed& observed, Plan& plan) {
-  const std::string& current = domain::platform_of(observed.team->status).token_secret;
-  if (current.empty() || current != token_secret_name(*observed.team)) return;
+  const Team& team = *observed.team;
+  const std::string& current = domain::platform_of(team.status).token_secret;
+  if (current.empty() || current != token_secret_name(team)) return;
   for (const HeldTokenPointer& secret : observed.token_secrets) {
-    if (secret->meta.key.name != current && !secret->meta.deleting)
-      plan.actions.emplace_back(DeleteTokenSecret{secret->meta.key, secret->meta.uid});
+    const kube::ObjectMeta& meta = secret->meta;
+    if (meta.deleting) continue;
+    if (meta.key.name != current) {
+      plan.actions.emplace_back(DeleteTokenSecret{meta.key, meta.uid});
+    } else if (meta.controller_uid.empty()) {
+      plan.actions.emplace_back(ClaimTokenSecret{meta.key, meta.uid, owner_reference(team)});
+    }
   }
 }
 
@@ -307,6 +319,8 @@ struct Describe {
   std::string operator()(const ReleaseTokenSecret& action) const {
     return "release Secret " + action.key.str();
   }
+
+  std::string operator()(const ClaimTokenSecret& action) const { return "claim Secret " + action.key.str(); }
 };
 
 }  // namespace
@@ -346,7 +360,8 @@ std::string_view kind_of(const Action& action) {
           return info(a.slot).type.kind;
         } else if constexpr (std::is_same_v<T, CreateServiceAccount>) {
           return kube::kServiceAccounts.kind;
-        } else if constexpr (std::is_same_v<T, DeleteTokenSecret> || std::is_same_v<T, ReleaseTokenSecret>) {
+        } else if constexpr (std::is_same_v<T, DeleteTokenSecret> || std::is_same_v<T, ReleaseTokenSecret> ||
+                             std::is_same_v<T, ClaimTokenSecret>) {
           return kube::kSecrets.kind;
         } else {
           return domain::kTeamProvisionings.kind;  // its finalizer

@@ -55,6 +55,14 @@ struct ReleaseTokenSecret {
   std::string uid;
 };
 
+// Adds our owner reference to a Secret that holds the team's token and names no owner: somebody took it off,
+// or an earlier resource of this team has let it go.
+struct ClaimTokenSecret {
+  kube::ObjectKey key;
+  std::string uid;
+  nlohmann::json owner;  // the reference
+};
+
 struct AddFinalizer {};
 
 struct RemoveFinalizer {};
@@ -66,6 +74,7 @@ using Action = std::variant<AddFinalizer,
                             ReleaseChild,
                             DeleteTokenSecret,
                             ReleaseTokenSecret,
+                            ClaimTokenSecret,
                             RemoveFinalizer>;
 
 // Why nothing can be done until somebody changes something.

@@ -106,7 +106,8 @@ Result<kube::Next> TeamReconciler::look(const Context& ctx, const kube::ObjectKe
     if (const kube::Next next = next_look(*observed->team, {}, {}); *next.after > milliseconds{0})
       return next;
   }
-  return pass(ctx, *observed, kube::log_of_reconcile(log_, ctx, key));
+  const std::string generation = std::to_string(observed->team->meta.generation);
+  return pass(ctx, *observed, kube::log_of_reconcile(log_, ctx, key).with({"generation", generation}));
 }
 
 std::optional<Observed> TeamReconciler::observe(const kube::ObjectKey& key) {

@@ -78,5 +78,24 @@ TEST_CASE("release_patch: removes the one reference, guarded", "[kube]") {
   CHECK_FALSE(release_patch(live(), "somebody"));
 }
 
+TEST_CASE("claim_patch: adds a reference beside the others, guarded, and once", "[kube]") {
+  Json object = live();
+  const Json others = object["metadata"]["ownerReferences"];
+  const Json mine{{"kind", "TeamProvisioning"}, {"name", "a"}, {"uid", "new"}, {"controller", true}};
+  Json all = others;
+  all.push_back(mine);
+  const auto text = claim_patch(object, mine);
+  REQUIRE(text);
+  const std::string version = object["metadata"]["resourceVersion"];
+  CHECK(Json::parse(*text) ==
+        Json::array({{{"op", "test"}, {"path", "/metadata/uid"}, {"value", "u-1"}},
+                     {{"op", "test"}, {"path", "/metadata/resourceVersion"}, {"value", version}},
+                     {{"op", "add"}, {"path", "/metadata/ownerReferences"}, {"value", all}}}));
+  object["metadata"]["ownerReferences"] = all;
+  CHECK_FALSE(claim_patch(object, mine));
+  object["metadata"].erase("ownerReferences");
+  CHECK(Json::parse(claim_patch(object, mine).value())[2]["value"] == Json::array({mine}));
+}
+
 }  // namespace
 }  // namespace tp::kube
