@@ -9,7 +9,7 @@ import re
 import pytest
 
 from support import platform
-from support.cluster import Cluster
+from support.cluster import Cluster, OwnCluster
 from support.gateway import GatewayProcess, migrate
 from support.postgres import INGEST_ROLE, WORKER_ROLE, OwnServer, Server
 from support.stubs import StubServices
@@ -17,23 +17,27 @@ from support.teams import Teams
 
 FIGURES = []
 COUNTER = itertools.count(1)
+# With `-n 2` (pytest-xdist) two processes share the files of a suite. The first has the servers that `./dev` has started, any
+# other starts its own: a test may look at all that is in its cluster.
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
 
 
 @pytest.fixture(scope="session")
 def state():
     """A directory for logs and other leavings, kept after the run."""
-    path = pathlib.Path(os.environ["TP_STATE"])
+    path = pathlib.Path(os.environ["TP_STATE"]) / WORKER
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
 @pytest.fixture(scope="session")
-def cluster():
+def cluster(state):
     """The cluster of the run, with the chart installed. Nothing may break it."""
-    cluster = Cluster.of_environment()
-    cluster.install_chart()
-    yield cluster
-    cluster.uninstall_chart()
+    with contextlib.ExitStack() as stack:
+        cluster = Cluster.of_environment() if WORKER == "gw0" else stack.enter_context(OwnCluster(state / "cluster"))
+        cluster.install_chart()
+        yield cluster
+        cluster.uninstall_chart()
 
 
 @pytest.fixture(scope="session")
@@ -73,11 +77,12 @@ def teams(kube, namespace):
 
 
 @pytest.fixture(scope="session")
-def postgres():
+def postgres(state):
     """The database server of the run. Nothing may break it."""
-    server = Server.of_environment()
-    server.make_roles()
-    return server
+    with contextlib.ExitStack() as stack:
+        server = Server.of_environment() if WORKER == "gw0" else stack.enter_context(OwnServer(state / "postgres"))
+        server.make_roles()
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -135,6 +140,17 @@ def figure():
         FIGURES.append(f"{what}: {value:.3f} {unit}" if isinstance(value, float) else f"{what}: {value} {unit}")
 
     return note
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["figures"] = FIGURES
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Figures of another process (pytest-xdist)."""
+    FIGURES.extend(getattr(node, "workeroutput", {}).get("figures", []))
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -105,6 +105,17 @@ class Store final : public Collection {
     Pointer before, after;
   };
   using Changes = std::vector<Change>;
+  // Objects by the key that they carry themselves: ten thousand keys need not be kept twice.
+  struct ByKey {
+    // NOLINTNEXTLINE(readability-identifier-naming): the name that std::unordered_set looks for
+    using is_transparent = void;
+
+    static const ObjectKey& key(const ObjectKey& k) noexcept { return k; }
+    static const ObjectKey& key(const Pointer& object) noexcept { return object->meta.key; }
+
+    std::size_t operator()(const auto& k) const noexcept { return std::hash<ObjectKey>{}(key(k)); }
+    bool operator()(const auto& a, const auto& b) const noexcept { return key(a) == key(b); }
+  };
   struct OlderFirst {
     // NOLINTNEXTLINE(readability-identifier-naming): the name that std::multimap looks for
     using is_transparent = void;
@@ -137,7 +148,7 @@ class Store final : public Collection {
   Mutex writer_;
 
   mutable Mutex m_;
-  std::unordered_map<ObjectKey, Pointer> objects_ TP_GUARDED_BY(m_);
+  std::unordered_set<Pointer, ByKey, ByKey> objects_ TP_GUARDED_BY(m_);
   std::unordered_multimap<std::string, Pointer> by_index_ TP_GUARDED_BY(m_);
   // Own writes that the stream has not passed yet, by resourceVersion. One entry each, as long as they are in
   // flight.

@@ -45,8 +45,7 @@ void Store<T>::each(F&& f) const {
   std::vector<Pointer> snapshot;
   {
     const MutexLock lock{m_};
-    snapshot.reserve(objects_.size());
-    for (const auto& entry : objects_) snapshot.push_back(entry.second);
+    snapshot.assign(objects_.begin(), objects_.end());
   }
   for (const Pointer& object : snapshot) f(object);
 }
@@ -103,7 +102,8 @@ void Store<T>::end_replace(std::string_view resource_version) {
     own_writes_.erase(own_writes_.begin(), passed);
 
     std::vector<ObjectKey> gone;
-    for (const auto& [key, object] : objects_) {
+    for (const Pointer& object : objects_) {
+      const ObjectKey& key = object->meta.key;
       if (!listed_.contains(key) && !own_write(object->meta.resource_version, key)) gone.push_back(key);
     }
     for (const ObjectKey& key : gone) erase(key, changes);
@@ -289,7 +289,7 @@ template <class T>
 void Store<T>::erase(const ObjectKey& key, Changes& changes) {
   const auto found = objects_.find(key);
   if (found == objects_.end()) return;
-  Pointer before = std::move(found->second);
+  Pointer before = *found;
   objects_.erase(found);
   unindex(before);
   changes.push_back({std::move(before), nullptr});
@@ -301,8 +301,8 @@ void Store<T>::set(const Pointer& before, Pointer after) {
   if (index_keys_) {
     for (std::string& key : index_keys_(*after)) by_index_.emplace(std::move(key), after);
   }
-  const ObjectKey& key = after->meta.key;
-  objects_.insert_or_assign(key, std::move(after));
+  if (before) objects_.erase(objects_.find(before));
+  objects_.insert(std::move(after));
 }
 
 template <class T>
@@ -322,7 +322,7 @@ void Store<T>::unindex(const Pointer& object) {
 template <class T>
 auto Store<T>::stored(const ObjectKey& key) const -> Pointer {
   const auto found = objects_.find(key);
-  return found == objects_.end() ? nullptr : found->second;
+  return found == objects_.end() ? nullptr : *found;
 }
 
 template <class T>
