@@ -1,34 +1,293 @@
-"""The documents that tables in the code make, or that have to keep up with them."""
+"""The documents that the code makes, or that have to keep up with it."""
 
+import json
 import re
+import subprocess
+import urllib.parse
 
-from support.cluster import ROOT
+import pytest
+import yaml
+
+from support.cluster import CHART, CRDS, ROOT
+from support.documents import DOCS, Document, configured_flags, document, documents
 from support.gateway import run_gateway
 from support.operator_process import run_operator
 
-LINK = re.compile(r"\[[^\]]*\]\((?!https?://|mailto:|#)([^)#\s]+)[^)]*\)")
+# Options of other programs that the documents speak of.
+FOREIGN = {"--force-conflicts", "--field-selector", "--exclude-table-data", "--patch-file"}
+WORDS_OF_PROGRAMS = {"team-operator": {"docs", "version", "crds print"}, "webhook-gateway": {"docs", "version"}}
+
+
+# ---------------------------------------------------------------- what is generated
 
 
 def test_configuration_lists_the_flags():
     printed = [run("docs") for run in (run_operator, run_gateway)]
     assert [p.returncode for p in printed] == [0, 0]
-    written = (ROOT / "docs" / "configuration.md").read_text()
+    written = (DOCS / "configuration.md").read_text()
     assert "".join(p.stdout for p in printed) == written, \
         "run: (build/dev/bin/team-operator docs; build/dev/bin/webhook-gateway docs) > docs/configuration.md"
 
 
-def test_the_gateway_takes_the_config_file_of_its_manual(tmp_path):
-    (example,) = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "docs" / "gateway.md").read_text(), re.M | re.S)
-    file = tmp_path / "gateway.yaml"
-    file.write_text(example)
-    # It ends at the first thing that is wrong after the file.
-    done = run_gateway("serve", "--roles=webhooks", f"--config={file}", "--connect-to=nowhere", env={"DATABASE_URL": "host=127.0.0.1 port=1"})
-    assert done.returncode == 2 and "--connect-to" in done.stderr, done.stderr
+def shapes(schema):
+    yield schema
+    for inner in [*schema.get("properties", {}).values(), schema.get("items"), schema.get("additionalProperties")]:
+        if isinstance(inner, dict):
+            yield from shapes(inner)
 
 
-def test_links_between_documents_lead_somewhere():
-    documents = [p for p in ROOT.rglob("*.md") if not {"build", ".dev", "node_modules"} & set(p.relative_to(ROOT).parts)]
-    assert documents
-    broken = [f"{document.relative_to(ROOT)}: {target}" for document in documents
-              for target in LINK.findall(document.read_text()) if not (document.parent / target).exists()]
+def test_the_api_reference_is_that_of_the_definitions():
+    printed = subprocess.run([ROOT / "tools" / "api-docs"], capture_output=True, text=True, check=True).stdout
+    assert printed == (DOCS / "api.md").read_text(), "run: tools/api-docs > docs/api.md"
+    page = Document(DOCS / "api.md")
+    shown = page.text.replace("\\|", "|")
+    for file in CRDS:
+        (version,) = yaml.safe_load(file.read_text())["spec"]["versions"]
+        for part in ("spec", "status"):
+            for shape in shapes(version["schema"]["openAPIV3Schema"]["properties"][part]):
+                missing = [name for name in shape.get("properties", {}) if f"| `{name}`" not in shown]
+                missing += [rule["message"] for rule in shape.get("x-kubernetes-validations", []) if rule["message"] not in shown]
+                missing += [str(shape[bound]) for bound in ("pattern", "maxLength", "maxItems", "maximum") if str(shape.get(bound, "")) not in shown]
+                assert not missing, missing
+
+
+# ---------------------------------------------------------------- tables that keep up with the code
+
+# CamelCase words of the operator's reconciler that are no reasons: condition types, kinds, and what others call things.
+NO_REASONS = {
+    "Ready", "Reconciling", "Stalled", "ConfigSynced", "TokenReady", "PipelineScheduled", "PipelineBootstrapped", "AgentAvailable", "Responsive",
+    "Reconcile", "Apply", "Read"}
+
+
+def test_each_reason_is_explained():
+    sources = [file for part in ("reconcile", "platform") for file in (ROOT / "operator" / "src" / "provisioner" / part).glob("*.cc")]
+    words = {word for file in sources for word in re.findall(r'"([A-Z][a-z]+(?:[A-Z][a-z]+)*)"', re.sub(r"//[^\n]*", "", file.read_text()))}
+    reasons = words - NO_REASONS
+    assert {"Provisioned", "InvalidSpec", "WriteStorm", "GaveUp"} <= reasons, "the reasons are not where this test looks for them"
+    page = document("conditions.md")
+    explained = {row[0].strip("`") for row in page.rows if len(row) == 4 and re.fullmatch(r"`[A-Z]\w+`", row[0])}
+    assert explained == reasons, f"not explained: {sorted(reasons - explained)}; not in the code: {sorted(explained - reasons)}"
+
+
+def test_each_annotation_is_explained():
+    header = "".join((ROOT / "libs" / "domain" / name).read_text() for name in ("team_provisioning.h", "agent_release.h"))
+    names = set(re.findall(r'"(incidentfox\.io/[\w-]+)"', header)) - {"incidentfox.io/team-operator"}  # the finalizer
+    assert len(names) >= 6
+    told = {row[0].strip("`") for row in document("conditions.md").rows}
+    assert names <= told, names - told
+
+
+def test_rights_are_those_of_the_chart():
+    files = ("operator-rules", "operator-platform-rules", "operator-release-rules", "gateway-admin-rules")
+    rights = {}
+    for column, file in enumerate(files):
+        for rule in yaml.safe_load((CHART / "files" / f"{file}.yaml").read_text()):
+            for group in rule["apiGroups"]:
+                for resource in rule["resources"]:
+                    plural, _, sub = resource.partition("/")
+                    name = ".".join(filter(None, (plural, group))) + (f"/{sub}" if sub else "")
+                    rights.setdefault(name, [set(), set(), set(), set()])[column] |= set(rule["verbs"])
+    told = {row[0].strip("`"): [set(re.findall(r"`(\w+)`", cell)) for cell in row[1:]]
+            for row in document("security.md").rows if len(row) == 5 and re.fullmatch(r"`[\w./]+`", row[0])}
+    assert told == rights
+
+
+def said(default):
+    """A flag's default as limits.md says it: "10m30s" is "10 min 30 s"."""
+    units = {"h": " h", "m": " min", "s": " s"}
+    parts = re.findall(r"(\d+)([hms])", default)
+    return " ".join(number + units[unit] for number, unit in parts) if parts and "".join(map("".join, parts)) == default else default
+
+
+def test_limits_have_the_defaults_of_their_flags():
+    defaults = {flag: default for flags in configured_flags().values() for flag, default in flags.items()}
+    checked = 0
+    for row in document("limits.md").rows:
+        for flag in re.findall(r"`--([a-z-]+)`", row[-1]):
+            assert flag in defaults, f"--{flag}"
+            if defaults[flag] not in ("0", ""):
+                checked += 1
+                assert re.search(rf"(?<!\d){re.escape(said(defaults[flag]))}(?!\d)", row[1]), f"--{flag} is {said(defaults[flag])}, and limits.md says: {row[1]}"
+    assert checked > 30
+
+
+def test_limits_have_the_bounds_of_the_definition():
+    file = ROOT / "crds" / "teamprovisionings.yaml"
+    root = yaml.safe_load(file.read_text())["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    checked = 0
+    for row in document("limits.md").rows:
+        for path in re.findall(r"`((?:spec|status)\.[\w.]+)`", row[0]):
+            shape = root
+            for name in path.split("."):
+                shape = shape["properties"][name]
+            its = [shape, shape.get("items", {}), *(shape.get("properties", {}).values() if path == "spec.routing" else ())]
+            for bound in ("maxItems", "maximum", *(() if "duration(" in json.dumps(shape) else ("maxLength",))):
+                for number in {inner[bound] for inner in its if bound in inner}:
+                    checked += 1
+                    assert re.search(rf"(?<!\d){number}(?!\d)", row[1]), f"{path}: {bound} is {number}, and limits.md says: {row[1]}"
+    assert checked >= 8
+
+
+@pytest.mark.parametrize("file, pattern, row, says", [
+    ("operator/src/provisioner/platform/token_rules.h", r"kMaxKnownTokens = (\d+)", "live tokens of a team", "{}"),
+    ("operator/src/provisioner/reconcile/status.cc", r"minutes kRunLimit\{(\d+)\}", "a provisioning run that is not Ready", "{} min"),
+    ("libs/kube/runtime/circuit_breaker.h", r"double capacity = (\d+);", "writes to one team's objects", "{} in a row"),
+    ("libs/domain/free_config.h", r"kMaxConfigLeaves = (\d+)", "`spec.config`", "{} values"),
+    ("libs/domain/free_config.h", r"kMaxConfigDepth = (\d+)", "`spec.config`", "{} levels"),
+    ("webhook-gateway/src/gateway/signatures/scheme.h", r"kTimestampTolerance\{(\d+)\}", "age of a signature", "{} s"),
+    ("webhook-gateway/src/gateway/ingest/failure_limit.h", r"double burst = (\d+);", "wrong signatures of one address", "{}, then"),
+    ("webhook-gateway/src/gateway/sources/body.cc", r"kDepth = (\d+)", "JSON", "depth {}"),
+    ("webhook-gateway/src/gateway/inbox/writer.h", r"batch_events = (\d+)", "one statement of the inbox", "{} events"),
+    ("webhook-gateway/src/gateway/platform/config_service.h", r"kMaxConcurrent = (\d+)", "calls to the Config Service at a time, of a process", "{},"),
+    ("webhook-gateway/src/gateway/platform/outcome.cc", r"kMayHaveRun = (\d+)", "attempts that may have reached an agent", "{}"),
+    ("webhook-gateway/src/gateway/inbox/search.h", r"kMaxEvents = (\d+)", "a page of events", "{} each"),
+    ("webhook-gateway/src/gateway/admin/provisioning_requests.cc", r"kLongestWait = (\d+)", "`?wait=`", "to {} s"),
+    ("webhook-gateway/src/gateway/app/app.cc", r"kWorkerConnections = (\d+)", "role `worker`", "{}"),
+    ("webhook-gateway/src/gateway/inbox/writer.h", r"flushers = (\d+)", "role `webhooks`", "{}"),
+], ids=lambda value: value.split(" ")[0][:24] if isinstance(value, str) else "")
+def test_limits_have_the_numbers_of_the_code(file, pattern, row, says):
+    (number,) = re.findall(pattern, (ROOT / file).read_text())
+    (cells,) = [cells for cells in document("limits.md").rows if cells[0].startswith(row)]
+    assert says.format(number) in cells[1], cells
+
+
+def test_what_a_dedicated_team_costs(tmp_path):
+    def plan(**spec):
+        file = tmp_path / "team.yaml"
+        file.write_text(yaml.safe_dump({"apiVersion": "incidentfox.io/v1alpha1", "kind": "TeamProvisioning", "metadata": {"name": "a", "namespace": "b"},
+                                        "spec": {"orgId": "acme", "teamNodeId": "a"} | spec}))
+        done = run_operator("plan", "-f", str(file))
+        assert done.returncode == 0, done.stderr
+        return {d["kind"]: d for d in yaml.safe_load_all(done.stdout) if d and d["kind"] != "ServiceAccount"}
+
+    def told(what):
+        (row,) = [row for row in document("choosing-a-runtime.md").rows if row[0].startswith(what)]
+        return row[2]
+
+    assert plan() == {}
+    assert set(plan(pipeline={"schedule": "@daily"})) == {"CronJob"}
+    dedicated = plan(runtime={"mode": "Dedicated"})
+    assert set(dedicated) == {"Deployment", "Service"} and "a Deployment and a Service" in told("objects in the cluster")
+    for kind, what, its in (("PodDisruptionBudget", "… with more than one replica", {"replicas": 2}), ("NetworkPolicy", "… with `networkIsolation`", {"networkIsolation": "Enabled"}),
+                            ("HorizontalPodAutoscaler", "… with `autoscaling`", {"autoscaling": {"maxReplicas": 1}})):
+        assert set(plan(runtime={"mode": "Dedicated", "dedicated": its})) - set(dedicated) == {kind}
+        assert kind in told(what)
+    pod = dedicated["Deployment"]["spec"]["template"]["spec"]
+    resources = pod["containers"][0]["resources"]
+    assert told("requests of each") == "{cpu} CPU, {memory} memory".format(**resources["requests"])
+    assert told("limits of each") == "{cpu} CPU, {memory} memory".format(**resources["limits"])
+    assert pod["terminationGracePeriodSeconds"] == 630 and "10 min 30 s" in told("pods while a roll-out lasts")
+    page = document("choosing-a-runtime.md").text
+    for part, spec in (("the AI pipeline's requests", {"pipeline": {"schedule": "@daily"}}), ("dependency discovery's", {"dependencyDiscovery": {"schedule": "@daily"}})):
+        its = plan(**spec)["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["resources"]
+        assert "{} {cpu} and {memory}".format(part, **its["requests"]) in page
+        assert "{cpu} and {memory})".format(**its["limits"]) in page
+
+
+# ---------------------------------------------------------------- links
+
+
+def is_local(target):
+    return not re.match(r"[a-z]+:", target)
+
+
+def leads_to(source, target):
+    """The file and the anchor of a link, both perhaps empty."""
+    path, _, anchor = target.partition("#")
+    return (source.path.parent / urllib.parse.unquote(path)).resolve() if path else source.path, anchor
+
+
+def test_links_lead_somewhere():
+    broken = []
+    for source in documents():
+        for target in filter(is_local, source.links):
+            file, anchor = leads_to(source, target)
+            if not file.exists() or anchor and (file.suffix != ".md" or anchor not in Document(file).anchors):
+                broken.append(f"{source}: {target}")
     assert not broken
+
+
+def test_addresses_are_well_formed():
+    for source in documents():
+        for target in (target for target in source.links if not is_local(target)):
+            parts = urllib.parse.urlsplit(target)
+            assert parts.scheme in ("https", "mailto") and re.fullmatch(r"([a-z0-9-]+\.)+[a-z]{2,}", parts.hostname or "example.com"), f"{source}: {target}"
+
+
+def test_every_document_can_be_found():
+    """From README.md, or the index in docs/."""
+    seen, left = set(), [ROOT / "README.md", DOCS / "README.md"]
+    while left:
+        file = left.pop()
+        if file in seen:
+            continue
+        seen.add(file)
+        left += [path for path, _ in (leads_to(Document(file), target) for target in Document(file).links if is_local(target))
+                 if path.suffix == ".md" and path.is_file()]
+    lost = [file.relative_to(ROOT).as_posix() for file in DOCS.rglob("*") if file.is_file() and file.suffix == ".md" and file not in seen]
+    assert not lost, "no link leads to them from README.md or docs/README.md"
+
+
+# ---------------------------------------------------------------- commands and flags
+
+
+def helped(*command):
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", done.stdout))
+
+
+def test_flags_exist():
+    known = {f"--{flag}" for flags in configured_flags().values() for flag in flags} | FOREIGN
+    known |= helped("examples/send-webhook", "--help") | helped("./dev", "help")
+    unknown = []
+    for source in documents():
+        for span in source.spans:
+            name = re.match(r"--[a-z][a-z0-9-]*", span)
+            if not name:
+                continue
+            rest = span[name.end():]
+            if rest.startswith(("…", "-…", "SOURCE", "NAME")) or name.group().endswith("-"):
+                if any(flag.startswith(name.group()) for flag in known):
+                    continue
+            elif name.group() in known:
+                continue
+            unknown.append(f"{source}: {span}")
+    assert not unknown
+
+
+def commands_of(source):
+    """(where, program, what follows it) of each call of ours, in fenced and in inline code."""
+    lines = []
+    for block in source.blocks:
+        if block.language in ("console", "sh", ""):
+            joined = re.sub(r"\\\n\s*", " ", block.text).splitlines()
+            lines += [(str(block), line) for line in joined if block.language == "sh" or line.startswith("$ ")]
+    lines += [(str(source), f"$ {span}") for span in source.spans]
+    for where, line in lines:
+        line = re.sub(r"\s+#.*$", "", line)
+        for program, rest in re.findall(r"(?:^\$ |^ *|[|;&] *|-- )(?:[\w./-]*/)?(team-operator|webhook-gateway|send-webhook|dev) ([^|;&)`]*)", line):
+            yield where, program, rest.split()
+
+
+def test_commands_exist():
+    flags = configured_flags()
+    known = {"send-webhook": helped("examples/send-webhook", "--help"), "dev": helped("./dev", "help")}
+    words = set(re.findall(r"^  \./dev (\w+)|\| (\w+) ", subprocess.run(["./dev", "help"], capture_output=True, text=True, check=True, cwd=ROOT).stdout, re.M))
+    words = {word for pair in words for word in pair if word}
+    seen, wrong = 0, []
+    for source in documents():
+        for where, program, rest in commands_of(source):
+            given = {re.match(r"--[a-z][a-z0-9-]*", word).group() for word in rest if re.match(r"--[a-z]", word)}
+            if program == "dev":
+                allowed = known[program] if rest and rest[0] in words else None
+            elif program == "send-webhook":
+                allowed = known[program]
+            else:
+                command = next((c for c in (f"{program} {' '.join(rest[:n])}" for n in (2, 1)) if c in flags), None)
+                allowed = {f"--{flag}" for flag in flags[command]} if command else None
+                if any(" ".join(rest[:n]) in WORDS_OF_PROGRAMS[program] for n in (1, 2)):
+                    allowed = set()
+            seen += 1
+            if allowed is None or given - allowed:
+                wrong.append(f"{where}: {program} {' '.join(rest)}")
+    assert seen > 30 and not wrong, wrong
