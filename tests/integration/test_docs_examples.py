@@ -1,5 +1,6 @@
 """What the documents show is done: their YAML is accepted by what it is for, their commands sign, their SQL runs."""
 
+import base64
 import os
 import pathlib
 import re
@@ -14,7 +15,7 @@ from support.documents import document, documents
 from support.gateway import GatewayProcess, migrate, run_gateway
 from support.operator_process import run_operator
 from support.postgres import INGEST_ROLE, WORKER_ROLE
-from support.stubs import StubServices
+from support.stubs import ADMIN_TOKEN, StubServices, request
 from support.webhooks import SECRETS
 
 SECRET_FILES = "/etc/webhook-gateway/secrets/"
@@ -152,12 +153,57 @@ def test_what_is_signed_by_hand_starts_a_run(database, stubs, state, tmp_path):
             others = {name: SECRETS["incidentio" if value == SECRETS["generic"] else "generic"] for name, value in variables().items()}
             assert run(block, gateway.url, others) == 401, block
         platform.wait_until_settled(database)
+        status, page = request(f"{gateway.admin_url}/api/v1/admin/events?source=slack&limit=5", headers={"Authorization": f"Bearer {ADMIN_TOKEN}"})
+        assert status == 200 and [e["state"] for e in page["events"] if {"id", "reason", "org_id", "team_node_id"} < e.keys()] == ["done"]
         gateway.expected += ["a webhook could not be verified"]
     ended = database.query("SELECT source, endpoint, state, reason FROM orchestrator.events")
     # Feedback is recorded, and Circleback's meetings are kept; all else has had a run.
     kept = {("slack_interactions", ""): ("done", "recorded"), ("circleback", ""): ("ignored", "stored_only")}
     run_by = [("slack", ""), ("github", ""), ("pagerduty", ""), ("incidentio", ""), ("generic", "alerts"), ("generic", "builds")]
     assert {(e["source"], e["endpoint"]): (e["state"], e["reason"]) for e in ended} == kept | dict.fromkeys(run_by, ("done", "finished"))
+
+
+# ---------------------------------------------------------------- Secrets
+
+
+def commands_of(block):
+    """What stands after the $ of each prompt, with the lines that go on."""
+    found = []
+    for line in block.text.splitlines():
+        if line.startswith("$ "):
+            found.append(line[2:])
+        elif found and found[-1].rstrip().endswith(("|", "\\")):
+            found[-1] += f"\n{line}"
+    return found
+
+
+def test_secrets_are_made_and_changed_as_the_manual_says(cluster, kube, tmp_path):
+    env = {"PATH": os.pathsep.join([os.path.dirname(os.environ["TP_KUBECTL"]), os.environ["PATH"]]), "KUBECONFIG": cluster.kubeconfig,
+           "HOME": str(tmp_path), "SECRET": "first", "OLD": "old", "NEW": "new", "SIGNING_SECRET": "first", "BOT_TOKEN": "xoxb-first"}
+    env |= variables()
+    skipped = re.compile(r"kubectl .* (rollout|port-forward)|curl|export|examples/")
+    made = set()
+    for page in (document("providers/README.md"), *PROVIDERS):
+        for block in page.blocks:
+            script = "\n".join(c for c in commands_of(block) if not skipped.match(c))
+            verbs = re.findall(r"(create secret generic|patch secret) ([a-z-]+)", script)
+            if not verbs:
+                continue
+            ((verb, name),) = verbs
+            if verb.startswith("create"):
+                kube.delete("Secret", SYSTEM, name)  # of a page before
+                made.add(name)
+            done = subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True,
+                                  check=False, timeout=60)
+            assert done.returncode == 0, f"{block}: {done.stderr}"
+            data = kube.get("Secret", SYSTEM, name)["data"]
+            lines = base64.b64decode(data[next(key for key in data if key != "bot_token")]).decode()
+            assert lines.endswith("\n") and lines.count("\n") == (1 if verb.startswith("create") else 2), block
+    expected = yaml.safe_load((CHART / "values.yaml").read_text())["gateway"]["signingSecrets"].values()
+    there = {(name, key) for name in made for key in kube.get("Secret", SYSTEM, name)["data"]}
+    assert {(its["secret"], its["key"]) for its in expected if its["secret"]} < there, "the chart looks for others"
+    for name in made:
+        kube.delete("Secret", SYSTEM, name)
 
 
 # ---------------------------------------------------------------- PostgreSQL
@@ -201,6 +247,7 @@ def test_a_dump_is_restored_as_the_manual_says(postgres, database, state, tmp_pa
 
 
 def test_other_statements_run(database):
+    """Those that look at something."""
     found = {block.document: database.query(block.text) for source in documents() for block in source.blocks
-             if block.language == "sql" and source != document("backup-and-restore.md")}
+             if block.language == "sql" and block.text.startswith("SELECT") and source != document("backup-and-restore.md")}
     assert {row["what"] for row in found[document("scaling.md")]} == {"payloads", "events", "attempts"}
