@@ -2,7 +2,6 @@
 
 import base64
 import os
-import pathlib
 import re
 import subprocess
 
@@ -217,8 +216,9 @@ def test_a_dump_is_restored_as_the_manual_says(postgres, database, state, tmp_pa
     """Dump, restore, migrate, decide: the commands and statements of docs/backup-and-restore.md."""
     page = document("backup-and-restore.md").text
     (dump,), (restore,) = (re.findall(rf"^ *\$ ({program} .*)$", page, re.M) for program in ("pg_dump", "pg_restore"))
-    # Those of the server's own version.
-    env = {"PATH": os.pathsep.join([str(pathlib.Path(os.environ["TP_PSQL"]).parent), os.environ["PATH"]])}
+    # Those beside the server's psql are of its version.
+    own = [os.path.dirname(os.environ["TP_PSQL"])] if "TP_PSQL" in os.environ else []
+    env = {"PATH": os.pathsep.join([*own, os.environ["PATH"]])}
     long_ago = "2026-11-21 09:00:00Z"
     fresh, begun = "00000000-0000-7000-8000-000000000001", "00000000-0000-7000-8000-000000000002"
     for event, state_, opened in ((fresh, "received", False), (begun, "running", True)):
