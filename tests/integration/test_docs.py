@@ -297,3 +297,20 @@ def test_commands_exist():
             if allowed is None or given - allowed - {"--help"}:
                 wrong.append(f"{where}: {program} {' '.join(rest)}")
     assert seen > 30 and not wrong, wrong
+
+
+# ---------------------------------------------------------------- metrics
+
+
+def test_metrics_exist():
+    """docs/metrics.md is compared with what the programs serve; here, what others say with docs/metrics.md."""
+    known = {row[0].strip("`") for row in document("metrics.md").rows}
+    families = "webhook_gateway|teamprovisioning|workqueue|controller_runtime|rest_client|leader_election|kube_watch|kube_circuit_breaker|kube_events"
+    unknown, seen = set(), 0
+    for source in documents():
+        code = source.spans + [block.text for block in source.blocks if block.language in ("console", "promql", "yaml")]
+        for name in re.findall(rf"(?<![\w.$/-])(?:{families})_[a-z_]*[a-z](?![\w*…:.-])", "\n".join(code)):
+            seen += 1
+            if not {name, re.sub(r"_(bucket|count|sum)$", "", name)} & known:
+                unknown.add(f"{source}: {name}")
+    assert seen > 50 and not unknown

@@ -155,6 +155,10 @@ def test_what_is_signed_by_hand_starts_a_run(database, stubs, state, tmp_path):
         status, page = request(f"{gateway.admin_url}/api/v1/admin/events?source=slack&limit=5", headers={"Authorization": f"Bearer {ADMIN_TOKEN}"})
         assert status == 200 and [e["state"] for e in page["events"] if {"id", "reason", "org_id", "team_node_id"} < e.keys()] == ["done"]
         gateway.expected += ["a webhook could not be verified"]
+        _, api = request(f"{gateway.admin_url}/openapi.json")
+    routes = [re.sub(r"\{\w+\}", "[^/]+", path) for path in api["paths"]]
+    shown = {(str(page), path) for page in documents() for path in re.findall(r"/api/v1/admin/[\w/{}$.-]+", page.text)}
+    assert shown and not [where for where in shown if not any(re.fullmatch(route, where[1].rstrip(".")) for route in routes)]
     ended = database.query("SELECT source, endpoint, state, reason FROM orchestrator.events")
     # Feedback is recorded, and Circleback's meetings are kept; all else has had a run.
     kept = {("slack_interactions", ""): ("done", "recorded"), ("circleback", ""): ("ignored", "stored_only")}
