@@ -14,7 +14,7 @@ from support.gateway import run_gateway
 from support.operator_process import run_operator
 
 # Options of other programs that the documents speak of.
-FOREIGN = {"--field-selector", "--patch-file", "--exclude-table-data",  # kubectl, pg_dump
+FOREIGN = {"--field-selector", "--patch-file", "--exclude-table-data", "--build-arg",  # kubectl, pg_dump, docker
            "--force-conflicts", "--values", "--reuse-values", "--reset-then-reuse-values", "--timeout", "--wait", "--no-hooks"}  # helm
 PROGRAMS = ("team-operator", "webhook-gateway", "send-webhook", "dev")
 # Commands without flags.
@@ -314,3 +314,28 @@ def test_metrics_exist():
             if not {name, re.sub(r"_(bucket|count|sum)$", "", name)} & known:
                 unknown.add(f"{source}: {name}")
     assert seen > 50 and not unknown
+
+
+# A row of docs/benchmarks.md, one below it, where its number is, and where docs/scaling.md says it.
+FIGURES = [
+    ("10,000 shared, scheduled teams that are there", "10,000 shared", r"([\d.]+) s", r"\| ([\d.]+) s and \d+ s of CPU"),
+    ("10,000 shared, scheduled teams that are there", "… operator CPU in all", r"([\d.]+) s", r"s and ([\d.]+) s of CPU"),
+    ("10,000 shared, scheduled teams that are there", "… resident memory", r"([\d.]+) MiB", r"\| ([\d.]+) MiB at most"),
+    ("restart with 10,000 teams", "restart", r", ([\d.]+) s", r"\| ([\d.]+) s, no request besides"),
+    ("passes that find nothing to do", "… operator CPU a pass", r"([\d.]+) µs", r"\| ([\d.]+) µs a pass"),
+    ("100,000 events of 2 KB", "… memory before", r", ([\d.]+) MiB", r"never took it beyond ([\d.]+) MiB"),
+    ("all roles in one process", "all roles", r"([\d.]+) MiB", r"runs in flight had ([\d.]+) MiB"),
+    ("all roles in one process", "… 64 connections", r"PostgreSQL ([\d.]+) µs", r"PostgreSQL took ([\d.]+) µs"),
+    ("100 different teams, dedicated", "100", r"([\d.]+) a second", r"([\d.]+) dedicated or"),
+    ("200 different teams, shared", "200", r"([\d.]+) a second", r"or ([\d.]+) shared teams a second"),
+]
+
+
+def test_figures_are_those_that_were_measured():
+    """They are rounded and from one day; what is off by half has to be told anew."""
+    rows, page = document("benchmarks.md").rows, document("scaling.md").text
+    for first, row, number, says in FIGURES:
+        below = rows[next(i for i, cells in enumerate(rows) if cells[0].startswith(first)):]
+        measured = float(re.search(number, next(cells[1] for cells in below if cells[0].startswith(row))).group(1))
+        told = float(re.search(says, page).group(1))
+        assert 0.67 < told / measured < 1.5, f"{row}: measured {measured}, and scaling.md says {told}"
