@@ -95,6 +95,14 @@ def test_rights_are_those_of_the_chart():
     assert told == rights
 
 
+def test_each_key_of_an_endpoint_is_explained():
+    source = (ROOT / "webhook-gateway" / "src" / "gateway" / "policy" / "config_file.cc").read_text()
+    keys = set(re.findall(r'\.name = "(\w+)"', source))
+    assert {"dedupeId", "identifiers", "file"} <= keys
+    told = {name for row in document("providers/generic.md").rows for name in re.findall(r"`(\w+)`", row[0])}
+    assert keys <= told, keys - told
+
+
 def said(default):
     """A flag's default as limits.md says it: "10m30s" is "10 min 30 s"."""
     units = {"h": " h", "m": " min", "s": " s"}
