@@ -42,6 +42,9 @@ def check_gateway_file(text, where, tmp_path, args=("--roles=webhooks",)):
     assert done.returncode == 2 and "--connect-to" in done.stderr, f"{where}: {done.stderr}"
 
 
+KNOWN_CALLS = set()  # most values change nothing for most roles
+
+
 def check_values(block, cluster, tmp_path):
     file = tmp_path / "values.yaml"
     file.write_text(block.text)
@@ -52,6 +55,10 @@ def check_values(block, cluster, tmp_path):
     config = next((d["data"]["gateway.yaml"] for d in rendered if d["kind"] == "ConfigMap"), "")
     for pod in (d["spec"]["template"]["spec"] for d in rendered if d["kind"] == "Deployment"):
         (its,) = pod["containers"]
+        call = (*its["command"], *its["args"], config)
+        if call in KNOWN_CALLS:
+            continue
+        KNOWN_CALLS.add(call)
         if its["command"] == ["team-operator"]:
             missing = tmp_path / "missing.kubeconfig"
             done = run_operator(*its["args"], f"--kubeconfig={missing}")
