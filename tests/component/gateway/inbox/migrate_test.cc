@@ -58,9 +58,7 @@ TEST_CASE("a schema that is missing, old, right or newer") {
 
   db.run("INSERT INTO orchestrator.schema_migrations (version, name) VALUES (99, 'of a later release')");
   CHECK(check_schema(db.soon(), db.connection()));
-  const auto newer = migrate(db.soon(), db.connection(), {});
-  REQUIRE_FALSE(newer);
-  CHECK(newer.error().code == ErrorCode::FailedPrecondition);
+  CHECK(must(migrate(db.soon(), db.connection(), {})).empty());  // as when a release is rolled back
 
   db.run("DELETE FROM orchestrator.schema_migrations");
   const auto old = check_schema(db.soon(), db.connection());

@@ -33,8 +33,9 @@ Json last_run(const std::string& id, const std::string& phase, int generation = 
 
 // A watch of teams whose events the test makes.
 struct Watched : Fixture {
-  Watched()
-      : watch(std::make_unique<RunWatch>(
+  explicit Watched(const std::vector<std::string>& namespaces = {})
+      : cache(namespaces),
+        watch(std::make_unique<RunWatch>(
             cache,
             runs,
             pool(),
@@ -104,7 +105,7 @@ struct Watched : Fixture {
 
   ScriptHttpClient server;
   kube::ApiClient api{server, server, db.clock()};
-  TeamCache cache{{}};
+  TeamCache cache;
   ProvisioningRuns runs{pool()};
   std::vector<std::string> ended;
   std::unique_ptr<RunWatch> watch;
@@ -258,6 +259,23 @@ TEST_CASE("run watch: what senders wrote about a team goes with its resource, if
   f.list({});
   CHECK(payloads(0));
   f.wait_runtimes("");
+}
+
+TEST_CASE("run watch: a team of a namespace that is not watched is not gone") {
+  Watched f{{"incidentfox"}};
+  TeamRuntimes table{f.pool()};
+  f.arrive(f.worker(), "acme", "elsewhere", {"1"});
+  const auto known = [&](const std::string& team, const std::string& ns) {
+    must(table.put(f.ctx(),
+                   {.org_id = "acme", .team_node_id = team, .mode = "shared", .purge = true, .ns = ns}));
+  };
+  known("elsewhere", "another");
+  known("here", "incidentfox");
+  known("somewhere", "");  // from before namespaces were written down
+  f.watch->start();
+  f.list({});
+  f.wait_runtimes("elsewhere shared false ");
+  CHECK(f.db.count("orchestrator.payloads") == 1);
 }
 
 TEST_CASE("run watch: nothing is lost while the database is away") {

@@ -78,11 +78,13 @@ TEST_CASE("runtime: only a dedicated agent that is available is one") {
   TeamResource resource;
   resource.spec.org_id = "o";
   resource.spec.team_node_id = "t";
-  CHECK(runtime_of(resource) == RuntimeRecord{.org_id = "o", .team_node_id = "t", .mode = "shared"});
+  resource.meta.key.ns = "n";
+  CHECK(runtime_of(resource) ==
+        RuntimeRecord{.org_id = "o", .team_node_id = "t", .mode = "shared", .ns = "n"});
   resource.spec.mode = domain::RuntimeMode::Dedicated;
   resource.status.service_url = "http://a:8080";
   RuntimeRecord expected{
-      .org_id = "o", .team_node_id = "t", .service_url = "http://a:8080", .mode = "dedicated"};
+      .org_id = "o", .team_node_id = "t", .service_url = "http://a:8080", .mode = "dedicated", .ns = "n"};
   CHECK(runtime_of(resource) == expected);
   resource.status.conditions = {{"AgentAvailable", kube::ConditionStatus::False, "Waiting", ""}};
   CHECK(runtime_of(resource) == expected);

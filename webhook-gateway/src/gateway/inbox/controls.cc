@@ -87,44 +87,44 @@ Result<std::optional<RuntimeRecord>> TeamRuntimes::find(const Context& ctx,
                                                         const std::string& team_node_id) const {
   TP_ASSIGN_OR_RETURN(
       const Rows rows,
-      pool_.execute(
-          ctx,
-          "SELECT service_url, ready, mode, purge FROM orchestrator.team_runtimes WHERE org_id = $1 "
-          "AND team_node_id = $2",
-          Params{}.add(org_id).add(team_node_id)));
+      pool_.execute(ctx,
+                    "SELECT service_url, ready, mode, purge, namespace FROM orchestrator.team_runtimes "
+                    "WHERE org_id = $1 AND team_node_id = $2",
+                    Params{}.add(org_id).add(team_node_id)));
   if (rows.empty()) return std::optional<RuntimeRecord>{};
   return std::optional{RuntimeRecord{org_id, team_node_id, std::string{rows.text(0, 0)}, rows.boolean(0, 1),
-                                     std::string{rows.text(0, 2)}, rows.boolean(0, 3)}};
+                                     std::string{rows.text(0, 2)}, rows.boolean(0, 3),
+                                     std::string{rows.text(0, 4)}}};
 }
 
 Result<std::vector<RuntimeRecord>> TeamRuntimes::list(const Context& ctx) const {
-  TP_ASSIGN_OR_RETURN(
-      const Rows rows,
-      pool_.execute(
-          ctx,
-          "SELECT org_id, team_node_id, service_url, ready, mode, purge FROM orchestrator.team_runtimes"));
+  TP_ASSIGN_OR_RETURN(const Rows rows,
+                      pool_.execute(ctx,
+                                    "SELECT org_id, team_node_id, service_url, ready, mode, purge, namespace "
+                                    "FROM orchestrator.team_runtimes"));
   std::vector<RuntimeRecord> runtimes;
   for (std::size_t row = 0; row < rows.size(); ++row) {
     runtimes.push_back({std::string{rows.text(row, 0)}, std::string{rows.text(row, 1)},
                         std::string{rows.text(row, 2)}, rows.boolean(row, 3), std::string{rows.text(row, 4)},
-                        rows.boolean(row, 5)});
+                        rows.boolean(row, 5), std::string{rows.text(row, 6)}});
   }
   return runtimes;
 }
 
 Status TeamRuntimes::put(const Context& ctx, const RuntimeRecord& runtime) const {
   return done(pool_.execute(ctx, R"sql(
-INSERT INTO orchestrator.team_runtimes (org_id, team_node_id, service_url, ready, mode, purge)
-VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO orchestrator.team_runtimes (org_id, team_node_id, service_url, ready, mode, purge, namespace)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (org_id, team_node_id) DO UPDATE SET service_url = excluded.service_url, ready = excluded.ready,
-  mode = excluded.mode, purge = excluded.purge, updated_at = now())sql",
+  mode = excluded.mode, purge = excluded.purge, namespace = excluded.namespace, updated_at = now())sql",
                             Params{}
                                 .add(runtime.org_id)
                                 .add(runtime.team_node_id)
                                 .add(runtime.service_url)
                                 .add(runtime.ready)
                                 .add(runtime.mode)
-                                .add(runtime.purge)));
+                                .add(runtime.purge)
+                                .add(runtime.ns)));
 }
 
 Status TeamRuntimes::remove(const Context& ctx,

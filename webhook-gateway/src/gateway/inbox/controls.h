@@ -46,6 +46,7 @@ struct RuntimeRecord {
   bool ready = false;
   std::string mode{"dedicated"};  // or "shared"
   bool purge = false;             // what senders wrote about the team goes when its resource goes
+  std::string ns{};               // of its resource; empty: not known
 
   friend bool operator==(const RuntimeRecord&, const RuntimeRecord&) = default;
 };

@@ -16,8 +16,8 @@ struct MigrateOptions {
 };
 
 // Brings the database's schema up to date, as its owner. Several may run at once: they wait for each other.
-// Answers the names of the migrations that were applied. FailedPrecondition when the database is newer than
-// this program.
+// Answers the names of the migrations that were applied: none either where a later release has been, whose
+// schema is left as it is.
 [[nodiscard]] Result<std::vector<std::string>> migrate(const Context& ctx,
                                                        postgres::Connection& database,
                                                        const MigrateOptions& options);

@@ -304,7 +304,14 @@ END $$;
 REVOKE ALL ON FUNCTION orchestrator.purge_team(text, text) FROM PUBLIC;
 )sql";
 
-constexpr std::array kMigrations{Migration{1, "inbox", kInbox}};
+// Two gateways with namespaces of their own may share a database, and one may get fewer than it had: a team
+// that it cannot see is gone only if its resource was where it looks. Empty: not known.
+constexpr std::string_view kRuntimeNamespaces = R"sql(
+ALTER TABLE orchestrator.team_runtimes ADD COLUMN namespace text NOT NULL DEFAULT '';
+)sql";
+
+constexpr std::array kMigrations{Migration{1, "inbox", kInbox},
+                                 Migration{2, "runtime-namespaces", kRuntimeNamespaces}};
 
 }  // namespace
 

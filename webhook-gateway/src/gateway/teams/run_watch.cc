@@ -35,7 +35,8 @@ RuntimeRecord runtime_of(const TeamResource& resource) {
           .service_url = resource.status.service_url,
           .ready = ready,
           .mode = dedicated ? "dedicated" : "shared",
-          .purge = clears(resource)};
+          .purge = clears(resource),
+          .ns = resource.meta.key.ns};
 }
 
 RunWatch::RunWatch(TeamCache& cache,
@@ -206,7 +207,7 @@ Status RunWatch::update_runtime(const Context& ctx, const TeamRef& team) {
   const TeamResourcePointer resource = cache_.find(team);
   const auto known = written_.find(team);
   if (!resource) {
-    if (known == written_.end()) return ok();
+    if (known == written_.end() || !cache_.watches_namespace(known->second.ns)) return ok();
     // Its end may have come while nobody watched.
     if (known->second.purge) TP_TRY(purge(ctx, team));
     TP_TRY(runtimes_.remove(soon, team.org_id, team.team_node_id));

@@ -86,6 +86,12 @@ std::vector<TeamCache::Watch> TeamCache::watches() {
   return watches;
 }
 
+bool TeamCache::watches_namespace(const std::string& ns) const {
+  return ns.empty() || std::any_of(partitions_.begin(), partitions_.end(), [&](const auto& partition) {
+           return partition->ns.empty() || partition->ns == ns;
+         });
+}
+
 bool TeamCache::synced() const {
   return std::all_of(partitions_.begin(), partitions_.end(),
                      [](const auto& partition) { return partition->store.synced(); });

@@ -41,6 +41,9 @@ class TeamCache {
   };
   [[nodiscard]] std::vector<Watch> watches();
 
+  // Whether resources there are seen. True for an unknown one (empty).
+  [[nodiscard]] bool watches_namespace(const std::string& ns) const;
+
   // True once every namespace has been listed.
   [[nodiscard]] bool synced() const;
   // The oldest resource of the team, whatever its name and namespace: the one that counts. Null when there is
