@@ -46,12 +46,19 @@ class Cluster:
     def uninstall_chart(self):
         self.helm("uninstall", RELEASE, "--namespace", SYSTEM)
 
+    def schemas(self):
+        """The kinds of our group whose schemas are published."""
+        path = self.kube.call("GET", "openapi/v3")["paths"].get(f"apis/{TEAM_API}")
+        found = self.kube.call("GET", path["serverRelativeURL"].lstrip("/"))["components"]["schemas"] if path else {}
+        return {name.rpartition(".")[2] for name in found}
+
     def wait_for_crd(self):
         self.kube.kubectl("wait", "--for=condition=Established", *(f"crd/{name}" for name in CRD_NAMES), "--timeout=60s")
         # Established comes a moment before the API is served, and before discovery and the schemas that kubectl reads have it.
-        eventually(lambda: self.kube.request("GET", self.kube.path(TEAM))[0] == 200, what="the API is served")
-        eventually(lambda: f"apis/{TEAM_API}" in self.kube.call("GET", "openapi/v3")["paths"], what="the schema is published")
-        eventually(lambda: self.kube.kubectl("get", "tprov", check=False).returncode == 0, what="kubectl knows the short name")
+        for kind, short in ((TEAM, "tprov"), ("AgentRelease", "arel")):
+            eventually(lambda kind=kind: self.kube.request("GET", self.kube.path(kind))[0] == 200, what=f"{kind} is served")
+            eventually(lambda kind=kind: kind in self.schemas(), what=f"the schema of {kind} is published")
+            eventually(lambda short=short: self.kube.kubectl("get", short, check=False).returncode == 0, what=f"kubectl knows {short}")
 
 
 class OwnCluster(Cluster):
