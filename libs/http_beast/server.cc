@@ -47,10 +47,11 @@ constexpr std::chrono::milliseconds kAcceptPause{100};
 
 class Server::Impl {
  public:
-  Impl(Descriptor listener, Routes routes, const ServerLimits& limits, log::Logger log)
+  Impl(Descriptor listener, Routes routes, const ServerLimits& limits, log::Logger log, OnRefusal on_refusal)
       : routes_(std::move(routes)),
         limits_(limits),
         log_(std::move(log)),
+        on_refusal_(std::move(on_refusal)),
         connections_(limits_.connections, limits_.connections_per_peer),
         budget_(limits_.bytes_in_flight),
         loops_(std::max<std::size_t>(limits_.io_threads, 1)),
@@ -63,7 +64,10 @@ class Server::Impl {
     for (Loop& loop : loops_) {
       loop.context.emplace(SessionContext{loop.io, routes_, limits_, clock_, log_, handlers_, budget_, busy_,
                                           loop.mailbox,
-                                          [this, &loop](Session& session) { on_change(loop, session); }});
+                                          [this, &loop](Session& session) { on_change(loop, session); },
+                                          [this](int status) {
+                                            if (on_refusal_) on_refusal_(status);
+                                          }});
     }
     await_connections();
     threads_.reserve(loops_.size());
@@ -202,6 +206,7 @@ class Server::Impl {
   const Routes routes_;
   const ServerLimits limits_;
   const log::Logger log_;
+  const OnRefusal on_refusal_;
   std::uint16_t port_ = 0;
 
   // Of all threads.
@@ -225,13 +230,14 @@ Server::~Server() = default;
 Result<std::unique_ptr<Server>> Server::start(const std::string& bind_address,
                                               Routes routes,
                                               const ServerLimits& limits,
-                                              log::Logger log) {
+                                              log::Logger log,
+                                              OnRefusal on_refusal) {
   TP_ASSIGN_OR_RETURN(const Address address, parse_address(bind_address));
   auto listener = listen_on(address);
   if (!listener) return std::move(listener).error().wrap("listen on " + bind_address);
   try {
-    return std::unique_ptr<Server>{
-        new Server{std::make_unique<Impl>(*std::move(listener), std::move(routes), limits, std::move(log))}};
+    return std::unique_ptr<Server>{new Server{std::make_unique<Impl>(
+        *std::move(listener), std::move(routes), limits, std::move(log), std::move(on_refusal))}};
   } catch (const std::system_error& e) {  // no descriptor for the reactor, no thread
     return Error{ErrorCode::Unavailable, "listen on " + bind_address + ": " + e.what()};
   }

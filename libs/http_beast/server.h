@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -31,13 +32,18 @@ namespace tp::http {
 // Thread-safe. Sockets are close-on-exec.
 class Server {
  public:
+  // Hears the status of each request that the server refused before any handler saw it, and a 503 for each
+  // connection that it turned away; for metrics. Called on I/O threads, several at once.
+  using OnRefusal = std::function<void(int status)>;
+
   // Listens on `bind_address` (http/address.h) and serves `routes` until it is destroyed. InvalidArgument for
   // a bad address, Unavailable when the system refuses (address in use, privileged port). What `log` writes
   // to must outlive the Server.
   [[nodiscard]] static Result<std::unique_ptr<Server>> start(const std::string& bind_address,
                                                              Routes routes,
                                                              const ServerLimits& limits,
-                                                             log::Logger log);
+                                                             log::Logger log,
+                                                             OnRefusal on_refusal = {});
 
   // Stops hard: connections are cut, and what handlers and Responders still answer is dropped. Waits for
   // handlers that run.

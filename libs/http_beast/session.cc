@@ -82,6 +82,7 @@ void Session::start() {
     request_end_ = now + kLastWords;
     Response response = plain_answer(503, "too many connections");
     response.headers.add("Retry-After", "1");
+    context_.on_refusal(response.status);
     return answer(response, true);
   }
   header_end_ = now + context_.limits.header_deadline;
@@ -247,6 +248,7 @@ void Session::on_answer(const Response& response) {
 void Session::refuse(Refusal refusal) {
   context_.log.debug("request refused",
                      {{"status", refusal.status}, {"reason", refusal.reason}, {"peer", peer_}});
+  context_.on_refusal(refusal.status);
   Response response = plain_answer(refusal.status, refusal.reason);
   for (const auto& [name, value] : refusal.headers) response.headers.add(name, value);
   if (route_ != nullptr && refusal.status < 500) {

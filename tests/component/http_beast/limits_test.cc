@@ -1,6 +1,7 @@
 #include <cstdint>
 #include <fstream>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -151,6 +152,9 @@ TEST_CASE("connections above the limit are told 503, and served again when there
     if (!answer.empty()) ++told;
   }
   CHECK(told >= 1);
+  const std::vector<int> refusals = f.take_refusals();
+  CHECK(refusals.size() >= static_cast<std::size_t>(told));  // an answer may be lost with its connection
+  CHECK(std::set(refusals.begin(), refusals.end()) == std::set{503});
   more.clear();
 
   clients[0].send(kGetHello);
@@ -255,6 +259,7 @@ TEST_CASE("the server's own 4xx on a route carry the route's headers, and nothin
     CHECK(refused.starts_with("HTTP/1.1 " + std::to_string(c.status) + " "));
     CHECK(has(refused, "X-No-Retry: 1\r\n"));
     CHECK(has(refused, "Connection: close\r\n"));
+    CHECK(f.take_refusals() == std::vector{c.status});
   }
   const std::string close = "Connection: close\r\n";
   for (const Case& c : {Case{with("Content-Length: 2\r\n" + close, "no"), 400},
@@ -266,6 +271,9 @@ TEST_CASE("the server's own 4xx on a route carry the route's headers, and nothin
     const std::string other = f.exchange(c.request);
     CHECK(other.starts_with("HTTP/1.1 " + std::to_string(c.status) + " "));
     CHECK_FALSE(has(other, "X-No-Retry"));
+    // What a handler answers is its own business.
+    const bool handled = c.request.ends_with("no") || c.request.ends_with("ok");
+    CHECK(f.take_refusals() == (handled ? std::vector<int>{} : std::vector{c.status}));
   }
 }
 

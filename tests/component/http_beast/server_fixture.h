@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -93,7 +94,11 @@ class Fixture {
   explicit Fixture(const ServerLimits& limits = {}, const Routes& more = {}) {
     Routes all = routes();
     all.insert(all.end(), more.begin(), more.end());
-    auto started = Server::start("127.0.0.1:0", std::move(all), limits, log::Logger{sink_, "http"});
+    auto started =
+        Server::start("127.0.0.1:0", std::move(all), limits, log::Logger{sink_, "http"}, [this](int status) {
+          const MutexLock lock{m_};
+          refusals_.push_back(status);
+        });
     REQUIRE(started);
     server = *std::move(started);
   }
@@ -115,6 +120,12 @@ class Fixture {
     RawClient c = client();
     c.send(request);
     return c.read_all();
+  }
+
+  // What the server refused by itself since the last call.
+  [[nodiscard]] std::vector<int> take_refusals() TP_EXCLUDES(m_) {
+    const MutexLock lock{m_};
+    return std::exchange(refusals_, {});
   }
 
   Gate gate;
@@ -155,6 +166,8 @@ class Fixture {
              .async_handler = [this](ServerRequest, Responder respond) { desk.put(std::move(respond)); }}};
   }
 
+  Mutex m_;
+  std::vector<int> refusals_ TP_GUARDED_BY(m_);
   SystemClock clock_;
   int devnull_ = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
   log::Sink sink_{clock_, devnull_, log::Level::Debug, log::Format::Json};
