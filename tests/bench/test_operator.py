@@ -25,6 +25,7 @@ DEDICATED = 1000
 SHARED = 10_000
 DRIFTS = 50
 EDITS = 200
+LOOK_EVERY = 2  # seconds
 FOREIGN = 10_000
 TICK = os.sysconf("SC_CLK_TCK")
 KINDS = {"TeamProvisioning": ("incidentfox.io", "v1alpha1", "teamprovisionings"), "Deployment": ("apps", "v1", "deployments"),
@@ -80,7 +81,7 @@ def remove_namespace(cluster, name):
 def wait_until_ready(teams, count):
     """A look lists every team: not so often that it is the load."""
     def look():
-        time.sleep(0.5)
+        time.sleep(LOOK_EVERY)
         listed = teams.all()
         assert len(listed) >= count and teams.ready()
         return True
@@ -110,7 +111,7 @@ def raw_lines(tmp_path, status):
 
 def available(cluster, ns):
     def look():
-        time.sleep(0.5)
+        time.sleep(LOOK_EVERY)
         deployments = cluster.kube.list("Deployment", ns)
         return len(deployments) >= DEDICATED and all(d.get("status", {}).get("availableReplicas") for d in deployments)
 
