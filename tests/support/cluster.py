@@ -48,9 +48,8 @@ class Cluster:
 
     def schemas(self):
         """The kinds of our group whose schemas are published."""
-        path = self.kube.call("GET", "openapi/v3")["paths"].get(f"apis/{TEAM_API}")
-        found = self.kube.call("GET", path["serverRelativeURL"].lstrip("/"))["components"]["schemas"] if path else {}
-        return {name.rpartition(".")[2] for name in found}
+        code, found = self.kube.request("GET", f"openapi/v3/apis/{TEAM_API}")
+        return {name.rpartition(".")[2] for name in found["components"]["schemas"]} if code == 200 else set()
 
     def wait_for_crd(self):
         self.kube.kubectl("wait", "--for=condition=Established", *(f"crd/{name}" for name in CRD_NAMES), "--timeout=60s")
