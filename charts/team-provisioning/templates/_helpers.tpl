@@ -53,9 +53,148 @@ team-operator
 {{- end -}}
 {{- end -}}
 
-{{/* Arguments of the operator: only what differs from its own defaults. */}}
-{{- define "team-operator.args" -}}
-- run
+{{/* Where the operator has rights: everywhere, or in each served namespace. */}}
+{{- define "team-operator.scopes" -}}
+{{- range .Values.watchNamespaces }}
+- {role: Role, binding: RoleBinding, namespace: {{ . }}}
+{{- else }}
+- {role: ClusterRole, binding: ClusterRoleBinding}
+{{- end }}
+{{- end -}}
+
+{{/* Whether an uninstall drains the teams. drain knows no labels, so it would take those of other operators, too. */}}
+{{- define "team-operator.drains" -}}
+{{- if and (eq .Values.drain.mode "delete") .Values.watchLabelSelector -}}
+{{- fail "drain.mode: delete would delete the teams of operators with another watchLabelSelector, too" -}}
+{{- end -}}
+{{- if and (ne .Values.drain.mode "none") (not .Values.watchLabelSelector) (or .Values.rbac.create .Values.drain.serviceAccount) -}}
+true
+{{- end -}}
+{{- end -}}
+
+{{/* The name of pods that the operator's program runs in but that are no operators: no selector of those may find them. */}}
+{{- define "team-operator.errandLabels" -}}
+app.kubernetes.io/name: team-operator-errand
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/part-of: incidentfox
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{/* Of every pod: what the Pod Security Standard "restricted" asks for, and nothing is written to the image. */}}
+{{- define "chart.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "chart.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end -}}
+
+{{- define "chart.imagePullSecrets" -}}
+{{- with .Values.imagePullSecrets -}}
+imagePullSecrets:
+{{- range . }}
+- name: {{ . }}
+{{- end }}
+{{- end -}}
+{{- end -}}
+
+{{/* Where pods run: (dict "pod" {nodeSelector, tolerations, affinity, topologySpreadConstraints, priorityClassName} "labels" …). */}}
+{{- define "chart.scheduling" -}}
+{{- $labels := .labels | fromYaml -}}
+{{- with .pod -}}
+{{- $spread := .topologySpreadConstraints -}}
+{{- if kindIs "invalid" $spread -}}
+{{- $spread = list -}}
+{{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" -}}
+{{- $spread = append $spread (dict "maxSkew" 1 "topologyKey" . "whenUnsatisfiable" "ScheduleAnyway" "matchLabelKeys" (list "pod-template-hash")) -}}
+{{- end -}}
+{{- end -}}
+{{- with $spread -}}
+topologySpreadConstraints:
+{{- range . }}
+- {{ merge (dict) . (dict "labelSelector" (dict "matchLabels" $labels)) | toYaml | nindent 2 | trim }}
+{{- end }}
+{{ end -}}
+{{- with .priorityClassName -}}
+priorityClassName: {{ . }}
+{{ end -}}
+{{- with .nodeSelector -}}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{ end -}}
+{{- with .tolerations -}}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{ end -}}
+{{- with .affinity -}}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{ end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "team-operator.env" -}}
+- name: CONFIG_SERVICE_URL
+  value: {{ .Values.teams.configServiceUrl | quote }}
+- name: AGENT_IMAGE
+  value: {{ .Values.teams.agent.image | quote }}
+- name: AGENT_SERVICE_ACCOUNT
+  value: {{ .Values.teams.agent.serviceAccount | quote }}
+- name: AI_PIPELINE_IMAGE
+  value: {{ .Values.teams.pipeline.image | quote }}
+- name: AI_PIPELINE_SERVICE_ACCOUNT
+  value: {{ .Values.teams.pipeline.serviceAccount | quote }}
+- name: DEPENDENCY_SERVICE_IMAGE
+  value: {{ .Values.teams.discovery.image | quote }}
+- name: DEPENDENCY_SERVICE_ACCOUNT
+  value: {{ .Values.teams.discovery.serviceAccount | quote }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Secrets are mounted, not in the environment: so a new token is read without a restart. */}}
+{{- define "team-operator.volumeMounts" -}}
+{{- with .Values.services -}}
+{{- if .configServiceToken.secret -}}
+- name: config-service-token
+  mountPath: /etc/team-operator/config-service
+  readOnly: true
+{{- if .pipelineUrl }}
+- name: ai-pipeline-token
+  mountPath: /etc/team-operator/ai-pipeline
+  readOnly: true
+{{- end }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "team-operator.volumes" -}}
+{{- with .Values.services -}}
+{{- if .configServiceToken.secret -}}
+- name: config-service-token
+  secret:
+    secretName: {{ .configServiceToken.secret }}
+{{- if .pipelineUrl }}
+- name: ai-pipeline-token
+  secret:
+    secretName: {{ required "services.pipelineToken.secret is needed with services.pipelineUrl" .pipelineToken.secret }}
+{{- end }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Flags of the operator: only what differs from its own defaults. */}}
+{{- define "team-operator.flags" -}}
 - --metrics-bind-address=:{{ .Values.metricsPort }}
 - --health-probe-bind-address=:{{ .Values.healthPort }}
 - --log-level={{ .Values.log.level }}

@@ -57,9 +57,54 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
     secretKeyRef: {name: {{ .from.secret }}, key: {{ .from.key }}, optional: {{ .optional | default false }}}
 {{- end -}}
 
-{{- define "gateway.containerSecurity" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities:
-  drop: [ALL]
+{{/* How a role logs in to its database: (dict "root" $ "login" owner, ingest or worker). */}}
+{{- define "gateway.databaseEnv" -}}
+{{- $database := .root.Values.gateway.database -}}
+{{- $from := get $database .login -}}
+{{- if not $from.secret -}}
+{{- $from = $database.owner -}}
+{{- end -}}
+{{- if and $database.embedded.enabled (eq $from.secret $database.owner.secret) -}}
+- name: DB_HOST
+  value: {{ include "gateway.databaseName" .root }}
+- name: DB_PORT
+  value: "5432"
+- name: DB_NAME
+  value: webhook_gateway
+- name: DB_USER
+  value: webhook_gateway
+{{ include "gateway.secretEnv" (dict "name" "DB_PASSWORD" "from" (dict "secret" (include "gateway.databaseSecret" .root) "key" "password")) }}
+{{- else -}}
+{{- include "gateway.secretEnv" (dict "name" "DATABASE_URL" "from" $from) }}
+{{- end -}}
+{{- end -}}
+
+{{/* The embedded PostgreSQL, and the Secret with its password. */}}
+{{- define "gateway.databaseName" -}}
+{{- include "gateway.name" . }}-database
+{{- end -}}
+
+{{- define "gateway.databaseSecret" -}}
+{{- .Values.gateway.database.embedded.existingSecret | default (include "gateway.databaseName" .) -}}
+{{- end -}}
+
+{{- define "gateway.databaseLabels" -}}
+app.kubernetes.io/name: webhook-gateway-database
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{/* The Services that lead to one role, or to all: what each is called, its values, and the port of the pods. */}}
+{{- define "gateway.services" -}}
+{{- $services := .Values.gateway.service -}}
+- {role: webhooks, port: webhooks, name: {{ $services.webhooks.name | default (include "gateway.name" .) }}}
+{{- if not (eq (include "gateway.sharedListener" .) "true") }}
+- {role: admin, port: admin, name: {{ $services.admin.name | default (printf "%s-admin" (include "gateway.name" .)) }}}
+{{- end }}
+{{- end -}}
+
+{{- define "gateway.sharedListener" -}}
+{{- if and .Values.gateway.sharedListener (ne .Values.gateway.topology "combined") -}}
+{{- fail "gateway.sharedListener is for gateway.topology combined; with split, give gateway.service.admin the former name" -}}
+{{- end -}}
+{{- .Values.gateway.sharedListener -}}
 {{- end -}}
