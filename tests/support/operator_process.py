@@ -24,19 +24,19 @@ def run_operator(*args, env=None, timeout=30):
                           env={"PATH": os.environ["PATH"]} | (env or {}), stdin=subprocess.DEVNULL)
 
 
-class OperatorProcess(Process):
-    name = "operator"
+class ChartProcess(Process):
+    """A program as one of the chart's Deployments would run it."""
 
-    def __init__(self, cluster, state, **flags):
-        """`flags` override those of the chart: resync_interval="3s". Alone, unless a test is about several: who is killed
-        and starts again need not wait for its own lease then."""
+    def __init__(self, cluster, state, deployment, env=None, **flags):
+        """`flags` override those of the chart: resync_interval="3s". `env` adds to its environment."""
         super().__init__(state)
-        self.cluster, self.flags = cluster, {"leader_elect": "false"} | flags
+        self.cluster, self.deployment, self.env, self.flags = cluster, deployment, env or {}, flags
 
     def start(self, wait=True, **flags):
         command = [sys.executable, str(ROOT / "tools" / "run-from-chart"), "--kubeconfig", self.cluster.kubeconfig, "--namespace", SYSTEM,
-                   "--bin", os.environ["TP_BIN"], "--state", str(self.state / "run")]
+                   "--bin", os.environ["TP_BIN"], "--state", str(self.state / "run"), "--deployment", self.deployment]
         command += [f"--override={k.replace('_', '-')}={v}" for k, v in (self.flags | flags).items()]
+        command += [f"--env={k}={v}" for k, v in self.env.items()]
         (self.state / "run" / "run.json").unlink(missing_ok=True)
         self.launch(command)
         eventually(lambda: self.assert_running() or (self.state / "run" / "run.json").exists(), what="tools/run-from-chart is done")
@@ -51,3 +51,11 @@ class OperatorProcess(Process):
 
     def address(self, listener):
         return json.loads((self.state / "run" / "run.json").read_text())["addresses"][listener]
+
+
+class OperatorProcess(ChartProcess):
+    name = "operator"
+
+    def __init__(self, cluster, state, **flags):
+        """Alone, unless a test is about several: who is killed and starts again need not wait for its own lease then."""
+        super().__init__(cluster, state, "team-operator", **{"leader_elect": "false"} | flags)

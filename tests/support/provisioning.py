@@ -20,18 +20,27 @@ HELM = ("--set", "services.configServiceToken.secret=operator-principal", "--set
         "--set", "services.pipelineToken.secret=operator-pipeline")
 
 
-def install(cluster, *more):
-    """The chart, with the Secrets that it names."""
+def make_secrets(cluster):
+    """Those that HELM names."""
     cluster.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}})
     for name, token in (("operator-principal", PRINCIPAL), ("operator-pipeline", PIPELINE_TOKEN)):
         cluster.kube.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": SYSTEM, "name": name},
                             "stringData": {"token": token}})
+
+
+def install(cluster, *more):
+    """The chart, with the Secrets that it names."""
+    make_secrets(cluster)
     cluster.install_chart(*HELM, *more)
 
 
+def connections(stubs):
+    """Where the names in HELM lead, for --connect-to."""
+    return f"config-service:8080=127.0.0.1:{stubs.config_service.port},ai-pipeline:8090=127.0.0.1:{stubs.pipeline.port}"
+
+
 def operator_process(cluster, state, stubs, **flags):
-    hosts = f"config-service:8080=127.0.0.1:{stubs.config_service.port},ai-pipeline:8090=127.0.0.1:{stubs.pipeline.port}"
-    return OperatorProcess(cluster, state, connect_to=hosts, resync_interval="10h", **flags)
+    return OperatorProcess(cluster, state, connect_to=connections(stubs), resync_interval="10h", **flags)
 
 
 class ServiceSide:
