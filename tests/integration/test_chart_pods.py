@@ -78,6 +78,16 @@ def test_no_run_is_longer_than_a_pod_is_given_to_end(cluster, topology, componen
     assert gateway(cluster, topology=topology, runs={"timeoutSeconds": {"pagerduty": 601}}, **{component: {"drainSeconds": 631}})
 
 
+def test_the_cluster_may_choose_the_users(cluster):
+    """As OpenShift does, with numbers that are written as they are."""
+    gateway = {"enabled": True, "database": {"embedded": {"enabled": True, "userId": 1000680000}}}
+    for user in (None, 1000680000):
+        for workload, pod in pods(render(cluster, {"runAsUser": user, "gateway": gateway})):
+            its = pod["spec"]["securityContext"]
+            assert its["runAsNonRoot"] is True
+            assert its.get("runAsUser") == its.get("runAsGroup") == (1000680000 if workload["kind"] == "StatefulSet" else user)
+
+
 # ---------------------------------------------------------------- the embedded database
 
 
