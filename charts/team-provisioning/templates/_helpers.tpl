@@ -109,9 +109,10 @@ imagePullSecrets:
 {{- end -}}
 {{- end -}}
 
-{{/* Where pods run: (dict "pod" {nodeSelector, tolerations, affinity, topologySpreadConstraints, priorityClassName} "labels" …). */}}
+{{/* Where pods run: (dict "pod" {nodeSelector, tolerations, affinity, topologySpreadConstraints, priorityClassName} "labels" …).
+     Without labels it is one pod alone, which is not spread. */}}
 {{- define "chart.scheduling" -}}
-{{- $labels := .labels | fromYaml -}}
+{{- $labels := .labels | default "" | fromYaml -}}
 {{- with .pod -}}
 {{- $spread := .topologySpreadConstraints -}}
 {{- if kindIs "invalid" $spread -}}
@@ -120,7 +121,7 @@ imagePullSecrets:
 {{- $spread = append $spread (dict "maxSkew" 1 "topologyKey" . "whenUnsatisfiable" "ScheduleAnyway" "matchLabelKeys" (list "pod-template-hash")) -}}
 {{- end -}}
 {{- end -}}
-{{- with $spread -}}
+{{- with ternary $spread list (not (empty $labels)) -}}
 topologySpreadConstraints:
 {{- range . }}
 - {{ merge (dict) . (dict "labelSelector" (dict "matchLabels" $labels)) | toYaml | nindent 2 | trim }}
