@@ -165,9 +165,9 @@ class Errand:
         self.overrides = [f"--override={flag}" for flag in overrides]
 
     def play(self, kind, name, afterwards=lambda: None):
-        """(what the program printed, what helm printed) when both have succeeded. kwok, who would say that all is done already, is away
+        """(what the program printed, what helm printed) when both have succeeded. kwok, who would say that all is done already, sleeps
         for so long. `afterwards` is called between the two."""
-        self.plane.word("stop", "kwok")
+        self.plane.word("pause", "kwok")
         try:
             with concurrent.futures.ThreadPoolExecutor(max_workers=1) as pool:
                 helm = pool.submit(self.plane.helm, *self.words)
@@ -178,7 +178,7 @@ class Errand:
                     self.report(done.pod, "Succeeded")
                 return done.output, helm.result(timeout=100).stdout
         finally:
-            self.plane.word("start", "kwok")
+            self.plane.word("resume", "kwok")
 
     def turn(self, kind, name, helm):
         """The next pod, if there is one: what it printed if it succeeded. A pod that fails is one of the Job's tries."""
