@@ -4,11 +4,14 @@ tested and uninstalled, and the commands of its hook, its test and its init step
 
 import base64
 import concurrent.futures
+import http.server
 import itertools
 import json
 import os
+import ssl
 import subprocess
 import sys
+import threading
 import types
 import urllib.parse
 
@@ -20,7 +23,7 @@ from support import provisioning
 from support.audit import AuditLog
 from support.chart import EXAMPLES, containers, environment, pod_of, pods, render
 from support.cluster import CHART, CRD_NAMES, RELEASE, ROOT, SYSTEM, OwnCluster
-from support.kube import TEAM
+from support.kube import MERGE, TEAM
 from support.operator_process import ChartProcess
 from support.postgres import INGEST_ROLE, WORKER_ROLE
 from support.provisioning import SEED, ServiceSide
@@ -157,11 +160,48 @@ def from_chart(plane, state, *words):
     return subprocess.run([*command, *words], capture_output=True, text=True, check=False, timeout=120)
 
 
+class Logs(http.server.ThreadingHTTPServer):
+    """The port of a kubelet where the API server asks for the log of a container: each has the same text."""
+
+    daemon_threads = True
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(self.server.text.encode())
+
+        def log_message(self, *_):
+            pass
+
+    def __init__(self, plane, state):
+        super().__init__(("127.0.0.1", 0), self.Handler)
+        self.text, self.plane = "", plane
+        files = [str(state / f"kubelet.{kind}") for kind in ("crt", "key")]
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-batch", "-subj", "/CN=kubelet",
+                        "-days", "1", "-out", files[0], "-keyout", files[1]], capture_output=True, check=True, timeout=60)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*files)
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        endpoint = {"addresses": [{"type": "InternalIP", "address": "127.0.0.1"}], "daemonEndpoints": {"kubeletEndpoint": {"Port": self.server_port}}}
+        for node in self.plane.kube.call("GET", "api/v1/nodes")["items"]:
+            self.plane.kube.call("PATCH", f"api/v1/nodes/{node['metadata']['name']}/status", {"status": endpoint}, MERGE)
+        return self
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.server_close()
+
+
 class Errand:
     """helm with words that make a hook's pod, while we are the kubelet: runs what the pod would, and says how that ended."""
 
     def __init__(self, plane, state, *words, overrides=()):
         self.plane, self.state, self.words, self.runs = plane, state, words, []
+        state.mkdir()
         self.overrides = [f"--override={flag}" for flag in overrides]
 
     def play(self, kind, name, afterwards=lambda: None):
@@ -169,14 +209,15 @@ class Errand:
         for so long. `afterwards` is called between the two."""
         self.plane.word("pause", "kwok")
         try:
-            with concurrent.futures.ThreadPoolExecutor(max_workers=1) as pool:
+            with Logs(self.plane, self.state) as logs, concurrent.futures.ThreadPoolExecutor(max_workers=1) as pool:
                 helm = pool.submit(self.plane.helm, *self.words)
                 while not (done := self.turn(kind, name, helm)):
                     pass
-                if done is not True:
-                    afterwards()
-                    self.report(done.pod, "Succeeded")
-                return done.output, helm.result(timeout=100).stdout
+                afterwards()
+                logs.text = done.output
+                self.report(done.pod, "Succeeded")
+                said = helm.result(timeout=100)
+                return done.output, said.stdout + said.stderr
         finally:
             self.plane.word("resume", "kwok")
 
@@ -184,6 +225,10 @@ class Errand:
         """The next pod, if there is one: what it printed if it succeeded. A pod that fails is one of the Job's tries."""
         pod = eventually(lambda: helm.done() and helm.result() or self.pod_of(kind, name), 60, f"a pod of {kind} {name}")
         assert isinstance(pod, str), f"helm {' '.join(self.words)} has ended without it"
+        # A pod that has to start comes later than the rights of its account.
+        account = self.plane.kube.get("Pod", SYSTEM, pod)["spec"]["serviceAccountName"]
+        eventually(lambda: self.plane.kube.kubectl("auth", "can-i", "list", "teamprovisionings.incidentfox.io", "--all-namespaces",
+                                                   f"--as=system:serviceaccount:{SYSTEM}:{account}", check=False).returncode == 0)
         done = from_chart(self.plane, self.state, "--namespace", SYSTEM, f"--{kind}", name, *self.overrides)
         self.runs.append(done)
         if done.returncode == 0:
@@ -267,7 +312,9 @@ def uninstall(plane, state, operator, mode):
     """With the hook run for real. Its lines, once the operator has ended as its pods do; and it has used its rights, all of them."""
     hooks = AuditLog(plane.audit.path, HOOK_USER)
     mark = hooks.mark()
-    printed, _ = Errand(plane, state / f"drain-{mode}", "uninstall", RELEASE, "--namespace", SYSTEM).play("job", "team-operator-drain", operator.stop)
+    errand = Errand(plane, state / f"drain-{mode}", "uninstall", RELEASE, "--namespace", SYSTEM)
+    printed, said = errand.play("job", "team-operator-drain", operator.stop)
+    assert printed.strip() in said.replace("\\n", "\n")  # helm shows what has been done to each team
     assert used(hooks.requests(mark)) == granted(mode)
     return printed.splitlines()
 
@@ -297,9 +344,9 @@ def test_a_release_from_the_version_before_to_its_end(plane, operator, services,
     assert operator.metric("controller_runtime_reconcile_errors_total") == 0
 
     # helm test, as the operator.
-    errand = Errand(plane, state / "preflight", "test", RELEASE, "--namespace", SYSTEM, overrides=[f"connect-to={provisioning.connections(services)}"])
+    errand = Errand(plane, state / "preflight", "test", RELEASE, "--logs", "--namespace", SYSTEM, overrides=[f"connect-to={provisioning.connections(services)}"])
     printed, said = errand.play("pod", "team-operator-preflight")
-    assert ", 0 missing, 0 warnings" in printed and "Succeeded" in said
+    assert ", 0 missing, 0 warnings" in printed and "Succeeded" in said and printed in said
 
     # An uninstall keeps teams and definitions, and no team holds up its deletion.
     lines = uninstall(plane, state, operator, "retain")
