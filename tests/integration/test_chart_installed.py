@@ -100,7 +100,7 @@ def rendered(plane):
         return {name: done.result() for name, done in rendering.items()}
 
 
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.minor) if n.startswith("everything") else n for n in SETS])
 def test_the_api_server_takes_it(plane, rendered, name):
     # A pod has to have an account, so it comes below; and the definitions are the same in all sets.
     objects = [d for d in rendered[name] if d["kind"] != "Pod" and (name == "operator" or d["kind"] != "CustomResourceDefinition")]
