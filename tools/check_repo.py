@@ -62,6 +62,7 @@ MAY_INCLUDE = {
     "gateway/dispatch": [*GATEWAY, "gateway/platform"],
     "gateway/teams": [*GATEWAY, *TEAMS],
     "gateway/admin": [*GATEWAY, *TEAMS, "gateway/teams"],
+    "gateway/probe": [*EVENT, "gateway/signatures"],
     "gateway/app": ["*"],
     "main.cc": ["*"],
 }

@@ -10,6 +10,7 @@
 #include "base/signals.h"
 #include "gateway/app/app.h"
 #include "gateway/app/options.h"
+#include "gateway/app/probe_command.h"
 #include "gateway/inbox/migrate.h"
 #include "http_cpprest/client.h"
 #include "log/log.h"
@@ -69,12 +70,29 @@ int migrate(tp::options::Arguments args) {
   return kDone;
 }
 
+int probe(tp::options::Arguments args) {
+  tp::gateway::ProbeOptions options;
+  if (const auto code = tp::options::parse(kName, tp::gateway::probe_table(options), args)) return *code;
+  const tp::Signals signals;
+  if (const auto sized = tp::http::init_client_threads(kClientThreads); !sized)
+    return tp::options::complain(kName, sized.error(), kFailed);
+  const tp::SystemClock clock;
+  tp::log::Sink sink{clock, STDERR_FILENO, tp::log::Level::Error, tp::log::Format::Text};
+  const auto report = tp::gateway::run_probe(options, signals.stop(), sink);
+  if (!report) return tp::options::complain(kName, report.error(), kUsage);
+  const bool json = options.output == tp::gateway::ProbeOptions::Output::Json;
+  tp::options::print(json ? to_json(*report) : to_text(*report));
+  return report->problem.empty() ? kDone : kFailed;
+}
+
 int docs(tp::options::Arguments /*args*/) {
   tp::gateway::ServeOptions serve_options;
   tp::gateway::MigrateFlags migrate_flags;
+  tp::gateway::ProbeOptions probe_options;
   tp::options::print("\n## webhook-gateway serve\n\n" + tp::gateway::serve_table(serve_options).markdown() +
                      "\n## webhook-gateway migrate\n\n" +
-                     tp::gateway::migrate_table(migrate_flags).markdown());
+                     tp::gateway::migrate_table(migrate_flags).markdown() + "\n## webhook-gateway probe\n\n" +
+                     tp::gateway::probe_table(probe_options).markdown());
   return kDone;
 }
 
@@ -87,6 +105,7 @@ int main(int argc, char* argv[]) {
       "webhook-gateway takes webhooks in and starts agent runs.",
       {{"serve", "take webhooks in, route them, start runs (--roles says which of it)", serve},
        {"migrate", "make or upgrade the database's tables", migrate},
+       {"probe", "send a signed event through a gateway, and say how long each stage took", probe},
        {"docs", "print the gateway's part of docs/configuration.md", docs}}}
       .run(argc, argv);
 }

@@ -81,6 +81,56 @@ TEST_CASE("route: while the Config Service is away events wait, until they are t
   }
 }
 
+NewEvent probe_event(const std::string& id) {
+  NewEvent event = new_event(id, "{}");
+  event.source = SourceKind::Probe;
+  event.kind = "probe";
+  event.headers.clear();
+  return event;
+}
+
+TEST_CASE("route: a probe is answered by the worker itself, and by an agent only when the policy says so") {
+  WorkerFixture f;
+  SECTION("without a team it ends at its claim") {
+    f.config_away = true;
+    CHECK(f.state_of(f.handle(probe_event("p1"))) == "done/probed");
+  }
+  SECTION("with a team it waits for what a run needs") {
+    f.policy.probe.team = {"acme", "sre"};
+    CHECK(f.state_of(f.handle(probe_event("p1"))) == "done/probed");
+    CHECK(f.config().count("/impersonation-token") == 1);
+    CHECK(f.config().count("/config/me") == 1);
+  }
+  SECTION("while that is away it does not end well") {
+    f.policy.probe.team = {"acme", "sre"};
+    f.config_away = true;
+    const EventId id = f.handle(probe_event("p1"));
+    CHECK(f.state_of(id) == "retrying/config_service");
+    CHECK(f.column(id, "retry_until - since") == "00:02:00");
+  }
+  SECTION("a secret that does not speak for the team") {
+    f.policy.probe.team = {"acme", "sre"};
+    NewEvent foreign = probe_event("p1");
+    foreign.scope.org_id = "umbrella";
+    CHECK(f.state_of(f.handle(std::move(foreign))) == "unrouted/outside_scope");
+  }
+  CHECK(f.agent.requests().empty());
+}
+
+TEST_CASE("route: an agent that is asked by a probe is to do next to nothing, and to tell nobody") {
+  WorkerFixture f;
+  f.policy.probe = {{"acme", "sre"}, "noop"};
+  CHECK(f.state_of(f.handle(probe_event("p1"))) == "done/finished");
+  REQUIRE(f.agent.requests().size() == 1);
+  CHECK(f.agent.requests().front().target == "/agents/noop/run");
+  const auto body = nlohmann::json::parse(f.agent.requests().front().body);
+  CHECK(body["max_turns"] == 1);
+  CHECK(body["output_destinations"] == nlohmann::json::array());
+  f.agent.serve([](const http::Request& /*request*/) { return answer(404); });
+  CHECK(f.state_of(f.handle(probe_event("p2"))) == "dead/http_404");
+  CHECK(f.config().count("/internal/agent-runs") == 0);  // nobody's run is missed
+}
+
 TEST_CASE("route: what cannot be understood is dead") {
   WorkerFixture f;
   NewEvent event = slack_mention("Ev1");

@@ -81,6 +81,7 @@ TEST_CASE("agent request: limits by trigger") {
   CHECK(settings.limits("pagerduty") == RunLimits{300s, 50});
   CHECK(settings.limits("incidentio") == RunLimits{300s, 50});
   CHECK(settings.limits("generic") == RunLimits{300s, 50});
+  CHECK(settings.limits("probe") == RunLimits{60s, 1});
   CHECK(settings.limits("whatever") == settings.generic);
 }
 

@@ -124,5 +124,13 @@ TEST_CASE("destinations: a token that the team put into its own list stays") {
   CHECK(output_destinations(team, run_of("api"), kPlatformToken)[0]["bot_token"] == "theirs");
 }
 
+TEST_CASE("destinations: nobody is told of a probe") {
+  TeamContext team;
+  team.notifications = {{"default_slack_channel_id", "C9"}};
+  team.output_config = {{"default_destinations", {"slack"}}};
+  CHECK(output_destinations(team, run_of("generic"), kPlatformToken) == json::array({channel("C9")}));
+  CHECK(output_destinations(team, run_of("probe"), kPlatformToken) == json::array());
+}
+
 }  // namespace
 }  // namespace tp::gateway

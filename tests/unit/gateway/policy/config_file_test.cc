@@ -46,6 +46,7 @@ secrets:
 - {source: generic, endpoint: alerts, file: /s/alerts}
 - {source: generic, endpoint: alerts, org: acme, team: sre, file: /s/alerts-2}
 - {source: generic, endpoint: teams, file: /s/teams}
+- {source: probe, file: /s/probe}
 slack: {messages: false}
 github:
   botHandle: fox-2
@@ -56,6 +57,7 @@ pagerduty: {events: [incident.triggered, incident.custom_field_values.updated]}
 incidentio:
   events: [public_alert.alert_created]
   teamAttribute: Owning team
+probe: {org: acme, team: probe, agent: noop}
 endpoints:
 - name: alerts
   org: acme
@@ -98,7 +100,10 @@ endpoints:
   CHECK(teams.scope.org_id == "4711");
   CHECK(teams.standard_webhooks);
 
-  REQUIRE(config.secrets.size() == 6);
+  CHECK(policy.probe.team == Scope{"acme", "probe"});
+  CHECK(policy.probe.agent_name == "noop");
+
+  REQUIRE(config.secrets.size() == 7);
   CHECK(config.secrets[0].source == SourceKind::Slack);
   CHECK(config.secrets[0].scope == Scope{});
   CHECK(config.secrets[0].path == "/s/slack");
@@ -108,6 +113,7 @@ endpoints:
   CHECK(config.secrets[3].scope == Scope{.org_id = "acme"});  // its endpoint's
   CHECK(config.secrets[4].scope == Scope{"acme", "sre"});
   CHECK(config.secrets[5].scope == Scope{.org_id = "4711"});
+  CHECK(config.secrets[6].source == SourceKind::Probe);
 }
 
 TEST_CASE("what is wrong is said with its place and with what would be right") {
@@ -118,8 +124,8 @@ TEST_CASE("what is wrong is said with its place and with what would be right") {
   const std::string secret = "}]\nsecrets: [{source: generic, endpoint: e, file: /f}]";
   const std::vector<Case> cases{
       {"slakc: {}",
-       "c:1:1: \"slakc\" is no known key; there are slack, github, pagerduty, incidentio, endpoints, "
-       "secrets"},
+       "c:1:1: \"slakc\" is no known key; there are slack, github, pagerduty, incidentio, probe, "
+       "endpoints, secrets"},
       {"slack:\n  message: true", "c:2:3: slack.\"message\" is no known key; there are messages"},
       {"slack: {messages: maybe}", "c:1:19: slack.messages is \"maybe\"; it must be true or false"},
       {"slack: {messages: [true]}", "c:1:19: slack.messages must be true or false"},
@@ -129,7 +135,9 @@ TEST_CASE("what is wrong is said with its place and with what would be right") {
       {"? [a]\n: b", "c:1:3: the file has a key that is not a text"},
       {"a: 1\n---\nb: 2",
        "c:2:1: a second document begins, where there must be one\nc:1:1: \"a\" is no known key; there are "
-       "slack, github, pagerduty, incidentio, endpoints, secrets"},
+       "slack, github, pagerduty, incidentio, probe, endpoints, secrets"},
+      {"probe: {org: o}", "c:1:8: probe needs both org and team, or neither"},
+      {"probe: {agent: noop}", "c:1:8: probe.agent needs org and team, whose agent it is"},
       {"github: {botHandle: '@fox'}",
        "c:1:21: github.botHandle is \"@fox\"; it must be a GitHub login without "
        "\"@\": at most 39 of A-Z, a-z, 0-9 and \"-\""},
@@ -164,7 +172,7 @@ TEST_CASE("what is wrong is said with its place and with what would be right") {
       {"secrets: [{source: slack_interactions, file: /f}]",
        "c:1:20: secrets[0].source is \"slack_interactions\"; it must be one of slack, github, pagerduty, "
        "incidentio, "
-       "circleback, generic"},
+       "circleback, generic, probe"},
       {"secrets: [{source: slack}]", "c:1:11: secrets[0].file is required"},
       {"secrets: [{source: slack, file: f}]",
        "c:1:33: secrets[0].file is \"f\"; it must be an absolute path"},

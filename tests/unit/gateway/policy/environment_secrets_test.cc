@@ -21,13 +21,15 @@ TEST_CASE("the former names give secrets, and with _FILE files, for the whole pl
                            {"PAGERDUTY_WEBHOOK_SECRET_FILE", "/p"},
                            {"INCIDENTIO_WEBHOOK_SECRET_FILE", "/i"},
                            {"CIRCLEBACK_SIGNING_SECRET", "c"},
-                           {"CIRCLEBACK_SIGNING_SECRET_FILE", ""}});
+                           {"CIRCLEBACK_SIGNING_SECRET_FILE", ""},
+                           {"PROBE_WEBHOOK_SECRET", "w"}});
   REQUIRE(found);
-  REQUIRE(found->values.size() == 3);
+  REQUIRE(found->values.size() == 4);
   CHECK(found->values[0].first == SourceKind::Slack);
   CHECK(found->values[0].second.reveal() == "s");
   CHECK(found->values[1].first == SourceKind::GitHub);
   CHECK(found->values[2].first == SourceKind::Circleback);
+  CHECK(found->values[3].first == SourceKind::Probe);
   REQUIRE(found->files.size() == 2);
   CHECK(found->files[0].source == SourceKind::PagerDuty);
   CHECK(found->files[0].path == "/p");

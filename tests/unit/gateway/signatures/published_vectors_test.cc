@@ -111,6 +111,18 @@ TEST_CASE("the example of Standard Webhooks verifies") {
             body) == Verdict::InvalidFormat);
 }
 
+TEST_CASE("we sign as its libraries do") {
+  http::Request request{http::Method::Post, "/", {}, R"({"test": 2432232314})"};
+  const WallTime at{std::chrono::seconds{kTime} + std::chrono::milliseconds{900}};
+  REQUIRE(sign_standard_webhook(crypto::Secret{kKey}, kId, at, request));
+  CHECK(request.headers.find("webhook-id") == kId);
+  CHECK(request.headers.find("webhook-timestamp") == std::to_string(kTime));
+  CHECK(request.headers.find("webhook-signature") == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+  const Status weak = sign_standard_webhook(crypto::Secret{"whsec_c2hvcnQ="}, kId, at, request);
+  REQUIRE_FALSE(weak);
+  CHECK(weak.error().message.find("c2hvcnQ") == std::string::npos);
+}
+
 TEST_CASE("the example of Svix verifies under its own header names") {
   const http::Headers headers{{"svix-id", "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk"},
                               {"svix-timestamp", "1649367553"},

@@ -21,7 +21,7 @@ TEST_CASE("every source is listed once, in the order of its kind", "[sources][re
 
 TEST_CASE("refusals in the words of the former service", "[sources][registry]") {
   for (const SourceKind kind : {SourceKind::GitHub, SourceKind::PagerDuty, SourceKind::IncidentIo,
-                                SourceKind::Circleback, SourceKind::Generic}) {
+                                SourceKind::Circleback, SourceKind::Generic, SourceKind::Probe}) {
     const auto refuse = source_of(kind).refuse;
     CHECK(refuse(401, "bad_signature").status == 401);
     CHECK(json::parse(refuse(401, "bad_signature").body) ==
@@ -42,6 +42,27 @@ TEST_CASE("a Circleback meeting is kept and starts nothing", "[sources][circleba
   CHECK(circleback.event(R"({"name":"no id"})").provider_id.empty());
   CHECK(circleback.ignored(body) == "stored_only");
   CHECK_FALSE(circleback.refusal(R"({"id":1,"id":2})").empty());
+}
+
+TEST_CASE("a probe goes as far as the policy says, whatever is in it", "[sources][probe]") {
+  Given given{source_of(SourceKind::Probe), {{"webhook-id", "probe_1"}}};
+  const std::string body = R"({"agent":"planner","org":"umbrella"})";
+  const NewEvent event = given.event(body);
+  CHECK(event.provider_id == "probe_1");
+  CHECK(event.kind == "probe");
+  CHECK(event.dedupe_for == std::chrono::hours{24});
+  CHECK(given.admit(body)->answer.status == 202);
+
+  Probe probe = given.becomes<Probe>(body);
+  CHECK((probe.org_id.empty() && probe.team_node_id.empty() && !probe.run));
+  given.policy.probe.team = {"acme", "sre"};
+  probe = given.becomes<Probe>(body);
+  CHECK((probe.org_id == "acme" && probe.team_node_id == "sre" && !probe.run));
+  given.policy.probe.agent_name = "noop";
+  probe = given.becomes<Probe>(body);
+  REQUIRE(probe.run);
+  CHECK(probe.run->agent_name == "noop");
+  CHECK(probe.run->trigger_source == "probe");
 }
 
 TEST_CASE("no source lets a malformed body in", "[sources][registry]") {

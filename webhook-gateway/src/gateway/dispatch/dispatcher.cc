@@ -230,6 +230,11 @@ std::shared_ptr<Dispatcher::Run> Dispatcher::prepare(const Context& ctx,
   if (!interpretation) return end(State::Dead, "malformed");
   if (const auto* ignore = std::get_if<Ignore>(&*interpretation)) return end(State::Ignored, ignore->reason);
   auto* request = std::get_if<RunRequest>(&*interpretation);
+  if (auto* probe = std::get_if<Probe>(&*interpretation)) {
+    // All that a run needs is there.
+    if (!probe->run) return end(State::Done, "probed");
+    request = &*probe->run;
+  }
   if (request == nullptr) return end(State::Ignored, "no_run");
   if (request->message.empty() && request->slack) {
     notifier_.ask_for_words(*request->slack);

@@ -37,7 +37,9 @@ void Notifier::gave_up(GaveUp notice) {
            "please ask again. (Reference: " +
                notice.event.str() + ")");
     }
-    if (notice.never_seen && !notice.team.team_node_id.empty()) record(ctx, notice);
+    // A probe's sender finds out by itself, and no team misses its run.
+    const bool missed = notice.source != SourceKind::Probe && !notice.team.team_node_id.empty();
+    if (notice.never_seen && missed) record(ctx, notice);
   });
 }
 

@@ -15,6 +15,8 @@ constexpr seconds kDatabaseDeadline{10};
 constexpr Backoff kBackoff{seconds{1}, std::chrono::minutes{2}};
 // Slack forgets a trigger_id 3 s after the click.
 constexpr milliseconds kInteractiveFor{2'500};
+// Whoever sent a probe has gone by then.
+constexpr seconds kProbeFor{120};
 
 template <class... Fs>
 struct Overloaded : Fs... {
@@ -89,6 +91,10 @@ void Router::decide(const Context& ctx, const ClaimedEvent& event, Batch& batch)
   }
   std::visit(Overloaded{[&](const Ignore& ignore) { batch.end(event, State::Ignored, ignore.reason); },
                         [&](const RunRequest& run) { route(ctx, event, run, batch); },
+                        [&](const Probe& probe) {
+                          if (probe.team_node_id.empty()) return batch.end(event, State::Done, "probed");
+                          give(event, {probe.org_id, probe.team_node_id}, batch);
+                        },
                         [&](const ViewDetails& view) {
                           if (event.age >= kInteractiveFor)
                             return batch.end(event, State::Dead, "trigger_expired");
@@ -109,11 +115,8 @@ void Router::decide(const Context& ctx, const ClaimedEvent& event, Batch& batch)
 
 void Router::route(const Context& ctx, const ClaimedEvent& event, const RunRequest& run, Batch& batch) {
   const Scope& scope = event.event.scope;
-  const auto to = [&](const TeamRef& team) {
-    batch.routes.push_back({event.claim, team.org_id, team.team_node_id, retry_for(event.event.source)});
-  };
   // A secret that speaks for one team leaves nothing to look up.
-  if (!scope.team_node_id.empty()) return to({scope.org_id, scope.team_node_id});
+  if (!scope.team_node_id.empty()) return give(event, {scope.org_id, scope.team_node_id}, batch);
   if (run.identifiers.empty()) return batch.end(event, State::Unrouted, "no_identifier");
   if (batch.away) return retry_later(event, *batch.away, "config_service", batch);
 
@@ -124,12 +127,17 @@ void Router::route(const Context& ctx, const ClaimedEvent& event, const RunReque
     return retry_later(event, team.error(), "config_service", batch);
   }
   if (!*team) return batch.end(event, State::Unrouted, "no_team");
-  if (!scope.covers((*team)->org_id, (*team)->team_node_id)) {
+  give(event, **team, batch);
+}
+
+void Router::give(const ClaimedEvent& event, const TeamRef& team, Batch& batch) {
+  const Scope& scope = event.event.scope;
+  if (!scope.covers(team.org_id, team.team_node_id)) {
     log_.warn("an event leads to a team that its secret does not speak for",
-              {{"event", event.claim.id.str()}, {"org", (*team)->org_id}, {"scope_org", scope.org_id}});
+              {{"event", event.claim.id.str()}, {"org", team.org_id}, {"scope_org", scope.org_id}});
     return batch.end(event, State::Unrouted, "outside_scope");
   }
-  to(**team);
+  batch.routes.push_back({event.claim, team.org_id, team.team_node_id, retry_for(event.event.source)});
 }
 
 void Router::retry_later(const ClaimedEvent& event, const Error& error, std::string reason, Batch& batch) {
@@ -153,6 +161,7 @@ void Router::retry_later(const ClaimedEvent& event, const Error& error, std::str
 }
 
 seconds Router::retry_for(SourceKind source) const noexcept {
+  if (source == SourceKind::Probe) return kProbeFor;
   const bool slack = source == SourceKind::Slack || source == SourceKind::SlackInteractions;
   return slack ? settings_.slack_retry_for : settings_.retry_for;
 }

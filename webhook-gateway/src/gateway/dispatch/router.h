@@ -50,6 +50,8 @@ class Router {
 
   void decide(const Context& ctx, const ClaimedEvent& event, Batch& batch);
   void route(const Context& ctx, const ClaimedEvent& event, const RunRequest& run, Batch& batch);
+  // Puts it into the team's queue, if its secret speaks for the team.
+  void give(const ClaimedEvent& event, const TeamRef& team, Batch& batch);
   // A failure that may pass: the event is routed again later, or is dead when it is too old for that.
   void retry_later(const ClaimedEvent& event, const Error& error, std::string reason, Batch& batch);
   [[nodiscard]] std::chrono::seconds retry_for(SourceKind source) const noexcept;

@@ -29,9 +29,10 @@ enum class SourceKind : std::uint8_t {
   IncidentIo,
   Circleback,
   Generic,
+  Probe,  // `webhook-gateway probe`, which asks whether all of this works
 };
 
-inline constexpr std::array<std::pair<SourceKind, std::string_view>, 7> kSourceNames{{
+inline constexpr std::array<std::pair<SourceKind, std::string_view>, 8> kSourceNames{{
     {SourceKind::Slack, "slack"},
     {SourceKind::SlackInteractions, "slack_interactions"},
     {SourceKind::GitHub, "github"},
@@ -39,6 +40,7 @@ inline constexpr std::array<std::pair<SourceKind, std::string_view>, 7> kSourceN
     {SourceKind::IncidentIo, "incidentio"},
     {SourceKind::Circleback, "circleback"},
     {SourceKind::Generic, "generic"},
+    {SourceKind::Probe, "probe"},
 }};
 
 [[nodiscard]] constexpr std::string_view to_string(SourceKind source) noexcept {

@@ -69,7 +69,15 @@ struct ViewDetails {
   std::string trigger_id;  // never logged
 };
 
-using Interpretation = std::variant<Ignore, RunRequest, Feedback, ViewDetails>;
+// Does this gateway work? Without a team it is answered once it is claimed; with one, when the team has had
+// its turn and what its run needs is there; with a run, by the team's agent.
+struct Probe {
+  std::string org_id{};  // both or none
+  std::string team_node_id{};
+  std::optional<RunRequest> run{};  // only with a team
+};
+
+using Interpretation = std::variant<Ignore, RunRequest, Feedback, ViewDetails, Probe>;
 
 [[nodiscard]] inline Interpretation ignore(std::string_view reason) { return Ignore{std::string{reason}}; }
 

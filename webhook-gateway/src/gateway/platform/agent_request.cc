@@ -22,6 +22,7 @@ const RunLimits& AgentSettings::limits(std::string_view trigger_source) const no
   if (trigger_source == "github") return github;
   if (trigger_source == "pagerduty") return pagerduty;
   if (trigger_source == "incidentio") return incidentio;
+  if (trigger_source == "probe") return probe;
   return generic;
 }
 

@@ -32,6 +32,7 @@ struct AgentSettings {
   RunLimits pagerduty{};
   RunLimits incidentio{};
   RunLimits generic{};
+  RunLimits probe{std::chrono::seconds{60}, 1};
 
   // Generic for what it does not know.
   [[nodiscard]] const RunLimits& limits(std::string_view trigger_source) const noexcept;

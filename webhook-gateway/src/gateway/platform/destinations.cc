@@ -18,6 +18,7 @@ class Resolver {
       : team_(team), run_(run), bot_token_(team.slack_bot_token.empty() ? bot_token : team.slack_bot_token) {}
 
   [[nodiscard]] json resolve() const {
+    if (run_.trigger_source == "probe") return json::array();  // nobody wants to read of it
     const std::string wish = override_of_trigger();
     if (wish == "comment_on_pr" && run_.github) return pull_request();
     json found = json::array();

@@ -96,8 +96,8 @@ constexpr std::array<std::string_view, 9> kConclusions{"action_required", "cance
 constexpr std::array<std::string_view, 2> kKinds{"run", "provisioning"};
 constexpr std::array<std::string_view, 2> kSignatures{"hmac", "standard-webhooks"};
 // Interactions are signed like Slack's events, by the same secret.
-constexpr std::array<std::string_view, 6> kSigning{"slack",      "github",     "pagerduty",
-                                                   "incidentio", "circleback", "generic"};
+constexpr std::array<std::string_view, 7> kSigning{"slack",      "github",  "pagerduty", "incidentio",
+                                                   "circleback", "generic", "probe"};
 
 std::string listed(std::span<const std::string_view> words) {
   std::string text;
@@ -302,7 +302,19 @@ void refuse_second_document(Reader& in, const std::string& text) {
   }
 }
 
-// ---------------------------------------------------------------- endpoints and secrets
+// ---------------------------------------------------------------- probe, endpoints and secrets
+
+void read_probe(Reader& in, const YAML::Node& node, const std::string& path, ProbePolicy& its) {
+  const bool well_formed = in.mapping(node, path,
+                                      {{"org", in.text(its.team.org_id, kOrg)},
+                                       {"team", in.text(its.team.team_node_id, kTeam)},
+                                       {"agent", in.text(its.agent_name, kAgent)}});
+  if (!well_formed) return;
+  if (its.team.org_id.empty() != its.team.team_node_id.empty())
+    in.problem(node, path + " needs both org and team, or neither");
+  if (!its.agent_name.empty() && its.team.team_node_id.empty())
+    in.problem(node, path + ".agent needs org and team, whose agent it is");
+}
 
 void check_endpoint(
     Reader& in, const YAML::Node& node, const std::string& path, const Endpoint& its, const Policy& policy) {
@@ -441,6 +453,8 @@ Result<ConfigFile> parse_config(std::string_view text, const std::string& name) 
                               {{"events", in.set_of(policy.incidentio.events, kEvent)},
                                {"teamAttribute", in.text(policy.incidentio.team_attribute, kAnyText)}});
                  }},
+                {"probe", [&](const YAML::Node& node,
+                              const std::string& path) { read_probe(in, node, path, policy.probe); }},
                 {"endpoints", [&](const YAML::Node& node, const std::string&) { endpoints.reset(node); }},
                 {"secrets", [&](const YAML::Node& node, const std::string&) { secrets.reset(node); }}});
     if (!endpoints.IsNull()) {

@@ -40,6 +40,12 @@ struct IncidentIoPolicy {
   std::string team_attribute = "Team";  // of an alert, or custom field of an incident: names the team
 };
 
+// How far a probe goes: see Probe of event/interpretation.h.
+struct ProbePolicy {
+  Scope team{};              // empty, or an org and a team
+  std::string agent_name{};  // empty: no agent is asked
+};
+
 enum class EndpointKind : std::uint8_t { Run, Provisioning };
 
 // A generic endpoint, declared in the config file. Pointers are RFC 6901 into the JSON body.
@@ -61,6 +67,7 @@ struct Policy {
   GitHubPolicy github;
   PagerDutyPolicy pagerduty;
   IncidentIoPolicy incidentio;
+  ProbePolicy probe;
   std::vector<Endpoint> endpoints;
 
   [[nodiscard]] const Endpoint* endpoint(std::string_view name) const noexcept {

@@ -14,12 +14,13 @@ struct Variable {
   SourceKind source;
   const char* name;
 };
-constexpr std::array<Variable, 5> kVariables{{
+constexpr std::array<Variable, 6> kVariables{{
     {SourceKind::Slack, "SLACK_SIGNING_SECRET"},
     {SourceKind::GitHub, "GITHUB_WEBHOOK_SECRET"},
     {SourceKind::PagerDuty, "PAGERDUTY_WEBHOOK_SECRET"},
     {SourceKind::IncidentIo, "INCIDENTIO_WEBHOOK_SECRET"},
     {SourceKind::Circleback, "CIRCLEBACK_SIGNING_SECRET"},
+    {SourceKind::Probe, "PROBE_WEBHOOK_SECRET"},
 }};
 
 std::string_view trim(std::string_view text) {
@@ -60,7 +61,8 @@ const Scheme& scheme_of(SourceKind source, const Endpoint* endpoint) {
     case SourceKind::SlackInteractions: return slack_v0();
     case SourceKind::GitHub: return github_sha256();
     case SourceKind::PagerDuty: return pagerduty_v1();
-    case SourceKind::IncidentIo: return standard_webhooks();
+    case SourceKind::IncidentIo:
+    case SourceKind::Probe: return standard_webhooks();
     case SourceKind::Circleback: return bare_hex();
     case SourceKind::Generic: break;
   }

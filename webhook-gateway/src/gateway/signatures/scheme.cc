@@ -268,6 +268,22 @@ const Scheme& standard_webhooks() {
   static const HmacScheme kScheme{read_standard, standard_key};
   return kScheme;
 }
+Status sign_standard_webhook(const crypto::Secret& secret,
+                             std::string_view id,
+                             WallTime now,
+                             http::Request& request) {
+  TP_ASSIGN_OR_RETURN(const crypto::Secret key, standard_key(secret));
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(now.time_since_epoch());
+  const std::string timestamp = std::to_string(seconds.count());
+  const std::array<std::string_view, 5> parts{id, ".", timestamp, ".", request.body};
+  const auto digest = crypto::hmac_sha256(key.reveal(), parts);
+  std::string bytes;
+  for (const std::byte byte : digest) bytes.push_back(static_cast<char>(byte));
+  request.headers.set("webhook-id", std::string{id});
+  request.headers.set("webhook-timestamp", timestamp);
+  request.headers.set("webhook-signature", "v1," + crypto::to_base64(bytes));
+  return ok();
+}
 const Scheme& bare_hex() {
   static const HmacScheme kScheme{read_bare_hex};
   return kScheme;

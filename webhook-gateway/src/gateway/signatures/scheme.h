@@ -79,6 +79,12 @@ class Scheme {
 // is skipped, the asymmetric v1a too. A secret is base64 of 24 to 64 bytes, with or without whsec_ before it.
 // See standardwebhooks.com.
 [[nodiscard]] const Scheme& standard_webhooks();
+// Adds the three headers webhook-… of standard_webhooks() to a request with its body. InvalidArgument when
+// the secret cannot be used, as check_secret() says.
+[[nodiscard]] Status sign_standard_webhook(const crypto::Secret& secret,
+                                           std::string_view id,
+                                           WallTime now,
+                                           http::Request& request);
 // x-signature: hex over the body (Circleback).
 [[nodiscard]] const Scheme& bare_hex();
 // X-Signature: sha256=hex or sha512=hex over the body.

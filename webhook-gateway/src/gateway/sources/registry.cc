@@ -5,6 +5,7 @@
 #include "gateway/sources/github.h"
 #include "gateway/sources/incidentio.h"
 #include "gateway/sources/pagerduty.h"
+#include "gateway/sources/probe.h"
 #include "gateway/sources/slack.h"
 #include "gateway/sources/slack_interactions.h"
 
@@ -12,8 +13,8 @@ namespace tp::gateway {
 
 const std::vector<Source>& sources() {
   static const std::vector<Source> kSources{
-      slack_source(),      slack_interactions_source(), github_source(), pagerduty_source(),
-      incidentio_source(), circleback_source(),         generic_source()};
+      slack_source(),      slack_interactions_source(), github_source(),  pagerduty_source(),
+      incidentio_source(), circleback_source(),         generic_source(), probe_source()};
   return kSources;
 }
 
