@@ -38,7 +38,7 @@ MAY_INCLUDE = {
     "options": ["base", "http", "log"],
     "http_cpprest": ["base", "crypto", "http", "log"],
     "http_beast": ["base", "http", "log", "metrics"],
-    "platform": ["base", "http", "json"],
+    "platform": ["base", "http", "json", "metrics"],
     "kube/core": ["base", "json", "http", "crypto"],
     "kube/client": [*KUBE, "log", "metrics"],
     "kube/runtime": [*KUBE, "log", "metrics", "kube/client"],

@@ -3,8 +3,6 @@
 #include <string_view>
 
 #include "metrics/collected.h"
-#include "metrics/metrics.h"
-#include "platform/remote.h"
 #include "provisioner/platform/config_service.h"
 #include "provisioner/reconcile/bulkhead.h"
 
@@ -13,12 +11,6 @@ namespace tp::provisioner {
 // Values of the label `service`.
 inline constexpr std::string_view kConfigService = "config_service";
 inline constexpr std::string_view kAiPipeline = "ai_pipeline";
-
-// An observer that counts the calls to one service around the cluster:
-//   teamprovisioning_service_requests_total{service,outcome}     outcome "ok", or the name of an ErrorCode
-//   teamprovisioning_service_request_duration_seconds{service}
-// The registry must outlive the observer.
-[[nodiscard]] platform::CallObserver count_calls(metrics::Registry& registry, std::string_view name);
 
 // How the services stand at this moment:
 //   teamprovisioning_service_breaker_open{service}   the Config Service's

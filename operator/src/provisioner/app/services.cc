@@ -8,6 +8,7 @@
 #include "http/gated_client.h"
 #include "http/traced_client.h"
 #include "http_cpprest/client.h"
+#include "platform/call_metrics.h"
 #include "provisioner/app/service_metrics.h"
 
 namespace tp::provisioner {
@@ -24,7 +25,8 @@ Services::Services(const Clock& clock,
 
 Status Services::connect(const RunOptions& options, metrics::Registry* registry) {
   const auto observer = [registry](std::string_view service) {
-    return registry == nullptr ? platform::CallObserver{} : count_calls(*registry, service);
+    return registry == nullptr ? platform::CallObserver{}
+                               : platform::count_calls(*registry, "teamprovisioning", service);
   };
   std::vector<http::ConnectTo> rules;
   for (const std::string& rule : options.connect_to) {

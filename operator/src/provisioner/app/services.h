@@ -37,8 +37,8 @@ class Services {
            std::size_t places,
            const http::WriteGate* gate = nullptr);
 
-  // The error names the flag. Calls are counted in `registry` (service_metrics.h), if there is one; it must
-  // be asked no more once this is gone.
+  // The error names the flag. Calls are counted in `registry` (platform/call_metrics.h), if there is one; it
+  // must be asked no more once this is gone.
   Status connect(const RunOptions& options, metrics::Registry* registry = nullptr);
 
   // Once connected.

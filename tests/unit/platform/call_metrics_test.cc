@@ -1,18 +1,18 @@
-#include "provisioner/app/service_metrics.h"
+#include "platform/call_metrics.h"
 
 #include <chrono>
 #include <string>
 
 #include "support/catch.h"
 
-namespace tp::provisioner {
+namespace tp::platform {
 namespace {
 
 using namespace std::chrono_literals;
 
-TEST_CASE("service metrics: calls by outcome, with their time", "[metrics]") {
+TEST_CASE("call metrics: calls by outcome, with their time", "[metrics]") {
   metrics::Registry registry;
-  const platform::CallObserver observe = count_calls(registry, kConfigService);
+  const CallObserver observe = count_calls(registry, "teamprovisioning", "config_service");
   const auto has = [&registry](const std::string& line) {
     return registry.expose().find("\nteamprovisioning_service_request" + line + "\n") != std::string::npos;
   };
@@ -28,4 +28,4 @@ TEST_CASE("service metrics: calls by outcome, with their time", "[metrics]") {
 }
 
 }  // namespace
-}  // namespace tp::provisioner
+}  // namespace tp::platform
