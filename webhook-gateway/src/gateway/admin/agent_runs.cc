@@ -67,6 +67,7 @@ struct AgentRunsApi::Run {
   std::atomic<std::size_t>& in_flight;
   AgentRun request{};
   TeamRef team{};
+  TraceId trace{};  // the call's
   AdminReply reply{};
   bool fresh_token = false;
   bool recorded = false;
@@ -112,6 +113,7 @@ void AgentRunsApi::run(const std::shared_ptr<AdminCall>& call, const AdminReply&
   Fields fields{call->request.body};
   const auto run = std::make_shared<Run>(in_flight_);
   run->reply = reply;
+  run->trace = call->ctx.trace;
   run->team.org_id = fields.text("org_id", {1, 64});
   run->team.team_node_id = fields.text("team_node_id", {1, 128});
   run->request = {.event_id = new_event_id(clock_.wall_now(), rng_),
@@ -165,13 +167,14 @@ void AgentRunsApi::run(const std::shared_ptr<AdminCall>& call, const AdminReply&
   if (!recorded) log_.warn("a run could not be recorded", {{"run", id}, {"error", recorded.error()}});
   run->recorded = recorded.has_value();
   log_.info("run started", {{"request_id", call->ctx.id},
+                            {"trace_id", run->trace.str()},
                             {"run", id},
                             {"org", run->team.org_id},
                             {"team", run->team.team_node_id},
                             {"agent", run->request.agent_name},
                             {"at", base.reason}});
   run->started_at = clock_.now();
-  (*client)->start(Context{{}, run->started_at + agent->wait, id}, std::move(agent->request),
+  (*client)->start(Context{{}, run->started_at + agent->wait, id, run->trace}, std::move(agent->request),
                    [this, run](const http::Exchange& exchange) { finish(*run, exchange); });
 }
 
@@ -194,6 +197,7 @@ void AgentRunsApi::finish(const Run& run, const http::Exchange& exchange) {
     run.reply(admin_refusal(502, "agent_upstream_error: " + end.error));
   }
   log_.info("run ended", {{"run", run.request.event_id.str()},
+                          {"trace_id", run.trace.str()},
                           {"outcome", outcome.reason()},
                           {"took_ms", end.duration.count()}});
   if (run.recorded) record_end(run, std::move(end));
@@ -201,7 +205,8 @@ void AgentRunsApi::finish(const Run& run, const http::Exchange& exchange) {
 
 void AgentRunsApi::record_end(const Run& run, RunEnd end) {
   const std::string id = run.request.event_id.str();
-  const bool kept = records_.add([this, id, end = std::move(end)](const Context& ctx) {
+  const bool kept = records_.add([this, id, trace = run.trace, end = std::move(end)](Context ctx) {
+    ctx.trace = trace;
     if (const Status recorded = service_.end_run(ctx, id, end); !recorded)
       log_.warn("a run's end could not be recorded", {{"run", id}, {"error", recorded.error()}});
   });

@@ -15,6 +15,7 @@ using std::chrono::seconds;
 constexpr seconds kAuditDeadline{10};
 constexpr std::size_t kLateAnswers = 10'000;
 constexpr int kForbidden = 403;
+constexpr std::string_view kTraceparent = "traceparent";
 
 // One that a caller may name: logs and the audit hold it.
 bool is_request_id(std::string_view text) {
@@ -83,6 +84,12 @@ std::string AdminFrame::request_id(const http::Headers& headers) const {
   return is_request_id(given) ? std::string{given} : new_event_id(clock_.wall_now(), rng_).str();
 }
 
+TraceId AdminFrame::trace(const http::Headers& headers) const {
+  const TraceId given =
+      headers.count(kTraceparent) == 1 ? parse_traceparent(*headers.find(kTraceparent)) : TraceId{};
+  return given ? given : TraceId::make(rng_);
+}
+
 void AdminFrame::serve(const std::shared_ptr<const AdminRoute>& route,
                        http::ServerRequest request,
                        http::Responder respond) {
@@ -90,6 +97,7 @@ void AdminFrame::serve(const std::shared_ptr<const AdminRoute>& route,
   call->request = std::move(request);
   call->ctx = Context{}.child(clock_, route->handle_within);
   call->ctx.id = request_id(call->request.headers);
+  call->ctx.trace = trace(call->request.headers);
   call->target = path_of(call->request.target);
   const auto exchange = std::make_shared<Exchange>(Exchange{route, call, clock_.now(), std::move(respond)});
   const auto now = [&](http::Response answer) {
@@ -118,7 +126,8 @@ http::Response AdminFrame::judge(const AdminCall& call, Result<http::Response> g
   if (given) return *std::move(given);
   if (given.error().code == ErrorCode::InvalidArgument) return admin_refusal(400, given.error().message);
   // What the database says is for our log.
-  log_.error("admin request failed", {{"request_id", call.ctx.id}, {"error", given.error()}});
+  log_.error("admin request failed",
+             {{"request_id", call.ctx.id}, {"trace_id", call.ctx.trace.str()}, {"error", given.error()}});
   return admin_refusal(503, "database_unavailable");
 }
 
@@ -149,6 +158,7 @@ void AdminFrame::finish(const std::shared_ptr<Exchange>& exchange,
   }
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - exchange->began);
   log_.info("admin request", {{"request_id", call.ctx.id},
+                              {"trace_id", call.ctx.trace.str()},
                               {"method", http::to_string(call.request.method)},
                               {"path", path_of(call.request.target)},
                               {"status", answer.status},

@@ -29,7 +29,7 @@ namespace tp::gateway {
 struct AdminCall {
   http::ServerRequest request;
   Principal principal;
-  Context ctx;                              // its id is the request's
+  Context ctx;                              // its id is the request's, its trace the caller's
   std::map<std::string, std::string> path;  // what stands for the {names} of the route's path, decoded
 
   // For the audit.
@@ -68,8 +68,9 @@ struct AdminRoute {
 using AdminRoutes = std::vector<AdminRoute>;
 
 // What is the same for all routes of the admin API: who may use it, the request's id (`X-Request-Id`, the
-// caller's own if it has one), a log line, and the audit. Everything but reading is written to the audit with
-// its result, and so is every 403. Errors are {"detail": …}. Thread-safe.
+// caller's own if it has one), its trace (`traceparent`, likewise), a log line, and the audit. Everything but
+// reading is written to the audit with its result, and so is every 403. Errors are {"detail": …}.
+// Thread-safe.
 class AdminFrame {
  public:
   // All must outlive it.
@@ -85,6 +86,7 @@ class AdminFrame {
              http::ServerRequest request,
              http::Responder respond);
   [[nodiscard]] std::string request_id(const http::Headers& headers) const;
+  [[nodiscard]] TraceId trace(const http::Headers& headers) const;
   // The answer to what a handler gave.
   [[nodiscard]] http::Response judge(const AdminCall& call, Result<http::Response> given) const;
   // Writes the audit and the log, and answers. Without a context the audit is only said to miss it.

@@ -6,6 +6,8 @@
 #include "base/backoff.h"
 #include "base/thread_name.h"
 #include "gateway/admin/provisioning_requests.h"
+#include "gateway/event/trace.h"
+#include "gateway/platform/event_log.h"
 #include "json/parse.h"
 
 namespace tp::gateway {
@@ -114,7 +116,7 @@ Result<bool> ProvisioningEvents::step(const Context& ctx) {
   TP_ASSIGN_OR_RETURN(const auto events, inbox_.claim_received(ctx.child(clock_, kDatabaseDeadline),
                                                                Lane::Provisioning, kBatch));
   std::vector<Settlement> settlements;
-  for (const ClaimedEvent& event : events) settlements.push_back(decide(ctx, event));
+  for (const ClaimedEvent& event : events) settlements.push_back(decide(about(ctx, event.claim.id), event));
   if (!settlements.empty()) TP_TRY(inbox_.settle(ctx.child(clock_, kDatabaseDeadline), settlements));
   return !events.empty();
 }
@@ -123,11 +125,11 @@ Settlement ProvisioningEvents::decide(const Context& ctx, const ClaimedEvent& cl
   const auto end = [&](State state, std::string reason) {
     return Settlement{.claim = claimed.claim, .state = state, .reason = std::move(reason)};
   };
+  const log::Logger log = log_of(log_, claimed.claim.id);
   auto request = provisioning_request_of(claimed.event, policy_);
   if (!request) {
     if (request.error().code == ErrorCode::NotFound) return end(State::Ignored, "event_type");
-    log_.warn("a provisioning event is refused",
-              {{"event", claimed.claim.id.str()}, {"error", request.error()}});
+    log.warn("a provisioning event is refused", {{"error", request.error()}});
     const bool outside = request.error().code == ErrorCode::PermissionDenied;
     return outside ? end(State::Unrouted, "outside_scope") : end(State::Dead, "malformed");
   }
@@ -138,13 +140,11 @@ Settlement ProvisioningEvents::decide(const Context& ctx, const ClaimedEvent& cl
     begun = provisioning_.begin(ctx.child(clock_, kRunDeadline), *request);
   }
   if (!begun) {
-    log_.warn("a provisioning event must wait",
-              {{"event", claimed.claim.id.str()}, {"error", begun.error()}});
+    log.warn("a provisioning event must wait", {{"error", begun.error()}});
     return later(claimed, "not_available");
   }
   if (!begun->refused) return end(State::Done, "run_begun");
-  log_.warn("a provisioning event is refused",
-            {{"event", claimed.claim.id.str()}, {"run", begun->run.id}, {"error", *begun->refused}});
+  log.warn("a provisioning event is refused", {{"run", begun->run.id}, {"error", *begun->refused}});
   switch (begun->refused->code) {
     case ErrorCode::NotFound: return end(State::Done, "nothing_to_remove");
     case ErrorCode::FailedPrecondition: return later(claimed, "being_deleted");

@@ -35,6 +35,7 @@
 #include "gateway/teams/run_watch.h"
 #include "gateway/teams/team_cache.h"
 #include "gateway/teams/team_editor.h"
+#include "http/traced_client.h"
 #include "http_beast/server.h"
 #include "http_cpprest/client.h"
 #include "http_cpprest/endpoint.h"
@@ -42,6 +43,7 @@
 #include "kube/cluster/cluster.h"
 #include "kube/runtime/reflector.h"
 #include "metrics/metrics.h"
+#include "platform/call_metrics.h"
 #include "platform/pipeline.h"
 #include "postgres/pool.h"
 
@@ -57,6 +59,7 @@ constexpr seconds kSecretsEvery{10};
 constexpr std::size_t kWorkerConnections = 12;  // to the database
 constexpr std::size_t kRunConnections = 8;      // besides, held while a team's resource is written
 constexpr seconds kAuditDeadline{10};
+constexpr const char* kMetricsPrefix = "webhook_gateway";
 // A handler of the admin API waits for the database and for the platform's services.
 constexpr std::size_t kAdminHandlers = 16;
 
@@ -79,9 +82,17 @@ struct Base {
     return http::create_client(std::move(client_options), clock);
   }
 
+  // For the platform's own services, whose logs name the trace. What others get tells them nothing of it.
+  [[nodiscard]] Result<std::unique_ptr<http::HttpClient>> service_client(
+      http::ClientOptions client_options) const {
+    TP_ASSIGN_OR_RETURN(auto inner, client(std::move(client_options)));
+    return std::unique_ptr<http::HttpClient>{std::make_unique<http::TracedClient>(std::move(inner), rng)};
+  }
+
   // For runs: nothing is ever sent twice.
   [[nodiscard]] Result<std::unique_ptr<http::HttpClient>> agent_client(const std::string& url) const {
-    return client({.base_url = url, .max_response_bytes = std::size_t{1} << 20U, .fresh_connection = true});
+    return service_client(
+        {.base_url = url, .max_response_bytes = std::size_t{1} << 20U, .fresh_connection = true});
   }
 
   const ServeOptions& options;
@@ -147,13 +158,14 @@ class WebhooksRole {
 struct Platform {
   explicit Platform(const Base& base) : admin_token(base.credentials.config_service_token) {}
 
-  Status connect(const Base& base) {
-    auto client = base.client({.base_url = base.options.config_service_url,
-                               .max_response_bytes = ConfigService::kMaxAnswerBytes,
-                               .max_concurrent = ConfigService::kMaxConcurrent});
+  Status connect(Base& base) {
+    auto client = base.service_client({.base_url = base.options.config_service_url,
+                                       .max_response_bytes = ConfigService::kMaxAnswerBytes,
+                                       .max_concurrent = ConfigService::kMaxConcurrent});
     if (!client) return std::move(client).error().wrap("--config-service-url");
     config_client = *std::move(client);
-    service.emplace(*config_client, admin_token, base.clock);
+    service.emplace(*config_client, admin_token, base.clock,
+                    platform::count_calls(base.registry, kMetricsPrefix, "config_service"));
     directory.emplace(*service, base.clock);
     // A wrong address is to be told at start and not by the first event.
     if (const auto agent = http::parse_origin(base.options.agent_url); !agent)
@@ -390,7 +402,7 @@ class AdminRole {
     const ServeOptions& options = base_.options;
     TP_TRY(teams_.start());
     if (options.ai_pipeline_url.empty()) return ok();
-    auto client = base_.client({.base_url = options.ai_pipeline_url});
+    auto client = base_.service_client({.base_url = options.ai_pipeline_url});
     if (!client) return std::move(client).error().wrap("--ai-pipeline-url");
     pipeline_client_ = *std::move(client);
     if (options.ai_pipeline_token_file.empty()) {
@@ -399,7 +411,8 @@ class AdminRole {
       pipeline_token_ = std::make_unique<kube::FileTokenSource>(options.ai_pipeline_token_file, base_.clock,
                                                                 base_.log.named("ai-pipeline"));
     }
-    pipeline_.emplace(*pipeline_client_, *pipeline_token_, base_.clock);
+    pipeline_.emplace(*pipeline_client_, *pipeline_token_, base_.clock,
+                      platform::count_calls(base_.registry, kMetricsPrefix, "ai_pipeline"));
     return ok();
   }
 

@@ -6,7 +6,9 @@
 #include <variant>
 
 #include "base/backoff.h"
+#include "gateway/event/trace.h"
 #include "gateway/platform/destinations.h"
+#include "gateway/platform/event_log.h"
 #include "gateway/sources/registry.h"
 
 namespace tp::gateway {
@@ -145,8 +147,10 @@ void Dispatcher::dispatch(const Context& ctx, TeamClaim claim) {
   if (claim.events.empty()) return;
 
   const TeamRef team{claim.org_id, claim.team_node_id};
-  const auto context = directory_.context(ctx, team);
-  const auto token = context ? directory_.token(ctx, team) : Result<TeamToken>{context.error()};
+  // Asked once for all of them, in the trace of the first.
+  const Context first = about(ctx, claim.events.front().claim.id);
+  const auto context = directory_.context(first, team);
+  const auto token = context ? directory_.token(first, team) : Result<TeamToken>{context.error()};
   if (!token) {
     log_.warn("a team's runs must wait for the Config Service",
               {{"org", team.org_id}, {"team", team.team_node_id}, {"error", token.error()}});
@@ -259,7 +263,7 @@ std::shared_ptr<Dispatcher::Run> Dispatcher::prepare(const Context& ctx,
                         .output_destinations = output_destinations(context, *request, settings_.slack_token),
                         .trigger_source = request->trigger_source});
   if (!call) {
-    log_.warn("a run cannot be asked for", {{"event", claimed.claim.id.str()}, {"error", call.error()}});
+    log_of(log_, claimed.claim.id).warn("a run cannot be asked for", {{"error", call.error()}});
     return end(State::Dead, "agent_name");
   }
   run->claim = claimed.claim;
@@ -283,14 +287,14 @@ void Dispatcher::start(const std::shared_ptr<Run>& run, http::HttpClient& client
     const std::chrono::duration<double> waited = run->age + (run->started_at - run->claimed_at);
     by_source_[static_cast<std::size_t>(run->source)].started->Observe(waited.count());
   }
-  log_.info("run started", {{"event", run->claim.id.str()},
-                            {"source", to_string(run->source)},
+  log_of(log_, run->claim.id)
+      .info("run started", {{"source", to_string(run->source)},
                             {"org", run->team.org_id},
                             {"team", run->team.team_node_id},
                             {"agent", run->agent_name},
                             {"attempt", run->attempts}});
   // Without the stop token: on SIGTERM runs are waited for.
-  client.start(Context{{}, run->started_at + run->call.wait, run->claim.id.str()},
+  client.start(about(Context{{}, run->started_at + run->call.wait}, run->claim.id),
                std::move(run->call.request), [this, run](const http::Exchange& exchange) {
                  finish(*run, exchange);
                  {
@@ -349,8 +353,8 @@ void Dispatcher::finish(const Run& run, const http::Exchange& exchange) {
                        .never_seen = attempts.uncertain == 0,
                        .slack = run.slack});
   }
-  log_.info("run ended", {{"event", run.claim.id.str()},
-                          {"outcome", outcome.reason()},
+  log_of(log_, run.claim.id)
+      .info("run ended", {{"outcome", outcome.reason()},
                           {"state", to_string(settlement.state)},
                           {"attempt", run.attempts},
                           {"took_ms", took.count()}});

@@ -4,6 +4,8 @@
 #include <utility>
 #include <variant>
 
+#include "gateway/event/trace.h"
+#include "gateway/platform/event_log.h"
 #include "gateway/sources/registry.h"
 
 namespace tp::gateway {
@@ -24,12 +26,13 @@ Notifier::Notifier(const ConfigService& service, const SlackApi* slack, const Cl
     : service_(service), slack_(slack), log_(std::move(log)), chores_("notifier", kDeadline, kMost, clock) {}
 
 void Notifier::gave_up(GaveUp notice) {
-  log_.warn("an event was given up", {{"event", notice.event.str()},
-                                      {"source", to_string(notice.source)},
+  log_of(log_, notice.event)
+      .warn("an event was given up", {{"source", to_string(notice.source)},
                                       {"org", notice.team.org_id},
                                       {"team", notice.team.team_node_id},
                                       {"reason", notice.reason}});
-  add([this, notice = std::move(notice)](const Context& ctx) {
+  add([this, notice = std::move(notice)](const Context& given) {
+    const Context ctx = about(given, notice.event);
     if (notice.slack) {
       post(ctx, *notice.slack,
            "Sorry, I could not investigate this: the agent did not take the request in time. Nothing more "
@@ -67,7 +70,8 @@ void Notifier::record(const Context& ctx, const GaveUp& notice) const {
   if (recorded)
     recorded = service_.end_run(ctx, id, {.success = false, .error = "not started: " + notice.reason});
   if (!recorded)
-    log_.warn("a run that was given up could not be recorded", {{"event", id}, {"error", recorded.error()}});
+    log_of(log_, notice.event)
+        .warn("a run that was given up could not be recorded", {{"error", recorded.error()}});
 }
 
 void Notifier::add(Chores::Chore notice) {

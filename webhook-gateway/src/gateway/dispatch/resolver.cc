@@ -4,6 +4,8 @@
 #include <variant>
 
 #include "base/backoff.h"
+#include "gateway/event/trace.h"
+#include "gateway/platform/event_log.h"
 #include "gateway/platform/outcome.h"
 
 namespace tp::gateway {
@@ -36,7 +38,7 @@ Resolver::Resolver(Inbox& inbox,
 
 Result<bool> Resolver::step(const Context& ctx) {
   TP_ASSIGN_OR_RETURN(const auto runs, inbox_.claim_unknown(ctx.child(clock_, kDatabaseDeadline), kBatch));
-  for (const UnknownRun& run : runs) resolve(ctx, run);
+  for (const UnknownRun& run : runs) resolve(about(ctx, run.claimed.claim.id), run);
   return !runs.empty();
 }
 
@@ -46,8 +48,7 @@ void Resolver::resolve(const Context& ctx, const UnknownRun& run) {
   const auto found = service_.audit_has_run(ctx, {run.org_id, run.team_node_id}, event.claim.id.view(),
                                             run.started_at - kSkew);
   if (!found) {
-    log_.warn("the audit of runs cannot be asked",
-              {{"event", event.claim.id.str()}, {"error", found.error()}});
+    log_of(log_, event.claim.id).warn("the audit of runs cannot be asked", {{"error", found.error()}});
     settlement.state = State::Unknown;
     settlement.reason = "audit_unavailable";
     settlement.delay = kBackoff.delay(static_cast<unsigned>(event.failures) + 1, rng_);
@@ -73,8 +74,8 @@ void Resolver::resolve(const Context& ctx, const UnknownRun& run) {
     settlement.state = State::Retrying;
     settlement.reason = "not_in_audit";
   }
-  log_.info("an unknown run was looked up",
-            {{"event", event.claim.id.str()}, {"found", *found}, {"state", to_string(settlement.state)}});
+  log_of(log_, event.claim.id)
+      .info("an unknown run was looked up", {{"found", *found}, {"state", to_string(settlement.state)}});
   settler_.settle(std::move(settlement));
 }
 

@@ -3,6 +3,8 @@
 #include <utility>
 #include <variant>
 
+#include "gateway/event/trace.h"
+#include "gateway/platform/event_log.h"
 #include "gateway/sources/registry.h"
 
 namespace tp::gateway {
@@ -67,7 +69,7 @@ Result<bool> Router::step(const Context& ctx, Lane lane) {
                       inbox_.claim_received(ctx.child(clock_, kDatabaseDeadline), lane, settings_.batch));
   if (events.empty()) return false;
   Batch batch;
-  for (const ClaimedEvent& event : events) decide(ctx, event, batch);
+  for (const ClaimedEvent& event : events) decide(about(ctx, event.claim.id), event, batch);
   settler_.settle(std::move(batch.ended));
   if (batch.routes.empty()) return true;
   Status routed = inbox_.route(ctx.child(clock_, kDatabaseDeadline), batch.routes);
@@ -85,32 +87,30 @@ Result<bool> Router::step(const Context& ctx, Lane lane) {
 void Router::decide(const Context& ctx, const ClaimedEvent& event, Batch& batch) {
   const auto interpretation = source_of(event.event.source).interpret(event.event, policy_);
   if (!interpretation) {
-    log_.warn("an event cannot be understood",
-              {{"event", event.claim.id.str()}, {"error", interpretation.error()}});
+    log_of(log_, event.claim.id).warn("an event cannot be understood", {{"error", interpretation.error()}});
     return batch.end(event, State::Dead, "malformed");
   }
-  std::visit(Overloaded{[&](const Ignore& ignore) { batch.end(event, State::Ignored, ignore.reason); },
-                        [&](const RunRequest& run) { route(ctx, event, run, batch); },
-                        [&](const Probe& probe) {
-                          if (probe.team_node_id.empty()) return batch.end(event, State::Done, "probed");
-                          give(event, {probe.org_id, probe.team_node_id}, batch);
-                        },
-                        [&](const ViewDetails& view) {
-                          if (event.age >= kInteractiveFor)
-                            return batch.end(event, State::Dead, "trigger_expired");
-                          const Status shown =
-                              interactions_.show(ctx.child(clock_, kInteractiveFor - event.age), view);
-                          if (shown) return batch.end(event, State::Done, "shown");
-                          log_.warn("a dialog could not be opened",
-                                    {{"event", event.claim.id.str()}, {"error", shown.error()}});
-                          batch.end(event, State::Dead, "not_shown");
-                        },
-                        [&](const Feedback& feedback) {
-                          const Status recorded = interactions_.record(ctx, feedback);
-                          if (recorded) return batch.end(event, State::Done, "recorded");
-                          retry_later(event, recorded.error(), "config_service", batch);
-                        }},
-             *interpretation);
+  std::visit(
+      Overloaded{
+          [&](const Ignore& ignore) { batch.end(event, State::Ignored, ignore.reason); },
+          [&](const RunRequest& run) { route(ctx, event, run, batch); },
+          [&](const Probe& probe) {
+            if (probe.team_node_id.empty()) return batch.end(event, State::Done, "probed");
+            give(event, {probe.org_id, probe.team_node_id}, batch);
+          },
+          [&](const ViewDetails& view) {
+            if (event.age >= kInteractiveFor) return batch.end(event, State::Dead, "trigger_expired");
+            const Status shown = interactions_.show(ctx.child(clock_, kInteractiveFor - event.age), view);
+            if (shown) return batch.end(event, State::Done, "shown");
+            log_of(log_, event.claim.id).warn("a dialog could not be opened", {{"error", shown.error()}});
+            batch.end(event, State::Dead, "not_shown");
+          },
+          [&](const Feedback& feedback) {
+            const Status recorded = interactions_.record(ctx, feedback);
+            if (recorded) return batch.end(event, State::Done, "recorded");
+            retry_later(event, recorded.error(), "config_service", batch);
+          }},
+      *interpretation);
 }
 
 void Router::route(const Context& ctx, const ClaimedEvent& event, const RunRequest& run, Batch& batch) {
@@ -133,8 +133,9 @@ void Router::route(const Context& ctx, const ClaimedEvent& event, const RunReque
 void Router::give(const ClaimedEvent& event, const TeamRef& team, Batch& batch) {
   const Scope& scope = event.event.scope;
   if (!scope.covers(team.org_id, team.team_node_id)) {
-    log_.warn("an event leads to a team that its secret does not speak for",
-              {{"event", event.claim.id.str()}, {"org", team.org_id}, {"scope_org", scope.org_id}});
+    log_of(log_, event.claim.id)
+        .warn("an event leads to a team that its secret does not speak for",
+              {{"org", team.org_id}, {"scope_org", scope.org_id}});
     return batch.end(event, State::Unrouted, "outside_scope");
   }
   batch.routes.push_back({event.claim, team.org_id, team.team_node_id, retry_for(event.event.source)});

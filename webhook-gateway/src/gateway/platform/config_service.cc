@@ -55,8 +55,11 @@ Result<std::string> org_path(const std::string& org_id) {
 
 }  // namespace
 
-ConfigService::ConfigService(http::HttpClient& client, http::TokenSource& admin, const Clock& clock)
-    : remote_("config service", client, clock, kTimeout), admin_(admin) {}
+ConfigService::ConfigService(http::HttpClient& client,
+                             http::TokenSource& admin,
+                             const Clock& clock,
+                             platform::CallObserver observer)
+    : remote_("config service", client, clock, kTimeout, std::move(observer)), admin_(admin) {}
 
 Result<json> ConfigService::internal(const Context& ctx, http::Request request) const {
   request.headers.set("X-Internal-Service", "orchestrator");

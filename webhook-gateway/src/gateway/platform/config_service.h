@@ -70,8 +70,12 @@ class ConfigService {
   static constexpr std::size_t kMaxAnswerBytes = std::size_t{4} << 20U;
 
   // `client`: for the service's base URL, with no token source of its own. `admin`: the platform's
-  // administrator token, sent only where it is needed. All must outlive this object.
-  ConfigService(http::HttpClient& client, http::TokenSource& admin, const Clock& clock);
+  // administrator token, sent only where it is needed. All must outlive this object. `observer` hears of each
+  // call.
+  ConfigService(http::HttpClient& client,
+                http::TokenSource& admin,
+                const Clock& clock,
+                platform::CallObserver observer = {});
 
   // The team that an identifier leads to; they are tried in the service's order, not in theirs. `org_id`
   // narrows the search, if it is not empty. Unavailable also when some team's routing is malformed: the
