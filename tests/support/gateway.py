@@ -16,7 +16,8 @@ LISTENERS = ("webhooks", "admin", "metrics", "health-probe")
 SLACK_TOKEN = "xoxb-token-of-the-tests"
 ENVIRONMENT = {name: SECRETS[source] for source, name in (
     ("slack", "SLACK_SIGNING_SECRET"), ("github", "GITHUB_WEBHOOK_SECRET"), ("pagerduty", "PAGERDUTY_WEBHOOK_SECRET"),
-    ("incidentio", "INCIDENTIO_WEBHOOK_SECRET"), ("circleback", "CIRCLEBACK_SIGNING_SECRET"))}
+    ("incidentio", "INCIDENTIO_WEBHOOK_SECRET"), ("circleback", "CIRCLEBACK_SIGNING_SECRET"),
+    ("probe", "PROBE_WEBHOOK_SECRET"))}
 # What may pass from our environment to the program.
 INHERITED = ("PATH", "TZ", "ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS", "LLVM_PROFILE_FILE")
 # Limits that a test of something else must not meet.

@@ -24,7 +24,7 @@ SAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples" / "webhooks"
 SECRETS = {
     "slack": "8f742231b10e8888abcd99yyyzzz85a5", "github": "It's a Secret to Everybody", "pagerduty": "lDQHScfUeXUKaQRNF+8XIiDKZ7XX3itB",
     "incidentio": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "circleback": "a circleback signing secret",
-    "generic": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+    "generic": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "probe": "whsec_cHJvYmVzIG9mIHRoZSB0ZXN0cyBhcmUgc2lnbmVk",
 }
 _COUNTER = itertools.count(1)
 _SAMPLES = {}
