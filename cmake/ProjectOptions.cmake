@@ -6,6 +6,7 @@ include_guard(GLOBAL)
 set(TP_SANITIZE "" CACHE STRING "Comma-separated -fsanitize= list, e.g. address,undefined or thread")
 option(TP_WERROR "Treat warnings as errors" ON)
 option(TP_COVERAGE "clang source-based coverage" OFF)
+option(TP_REPRODUCIBLE "Leave the place of the build out of the programs" OFF)
 option(TP_FUZZ "Build libFuzzer targets (clang only)" OFF)
 
 add_library(tp_flags INTERFACE)
@@ -37,6 +38,12 @@ else()
   target_compile_options(tp_flags INTERFACE
     $<$<CONFIG:Release,RelWithDebInfo>:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=2;-fstack-clash-protection;-fcf-protection>)
   target_link_options(tp_flags INTERFACE LINKER:-z,relro,-z,now)
+endif()
+if(TP_REPRODUCIBLE)
+  # Nothing of where and when it is built. Debian's ar, ranlib and ld make equal files of equal ones by themselves.
+  target_compile_options(tp_flags INTERFACE
+    -ffile-prefix-map=${PROJECT_SOURCE_DIR}=. -ffile-prefix-map=${PROJECT_BINARY_DIR}=./build -Werror=date-time)
+  target_link_options(tp_flags INTERFACE LINKER:--build-id=sha1)
 endif()
 if(TP_COVERAGE)
   target_compile_options(tp_flags INTERFACE -fprofile-instr-generate -fcoverage-mapping)

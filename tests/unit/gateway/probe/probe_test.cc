@@ -72,7 +72,7 @@ TEST_CASE("probe: a signed webhook is followed to its end", "[probe]") {
   Gateway gateway;
   gateway.accepts();
   gateway.lists(Json::array());
-  gateway.lists({event("received", ""), Json{{"id", "another"}, {"provider_id", "probe_2"}}});
+  gateway.lists(Json::array({event("received", ""), Json{{"id", "another"}, {"provider_id", "probe_2"}}}));
   gateway.shows(event("running", "", true));
   gateway.shows(event("done", "finished", true));
   const ProbeReport report = gateway.probe();
@@ -103,7 +103,7 @@ TEST_CASE("probe: a signed webhook is followed to its end", "[probe]") {
 TEST_CASE("probe: one that no agent is asked for has waited until its end", "[probe]") {
   Gateway gateway;
   gateway.accepts();
-  gateway.lists({event("done", "probed")});
+  gateway.lists(Json::array({event("done", "probed")}));
   gateway.shows(event("done", "probed"));
   const ProbeReport report = gateway.probe();
   CHECK(report.problem.empty());
@@ -136,13 +136,13 @@ TEST_CASE("probe: what is wrong is said, and nothing is sent again", "[probe]") 
   }
   SECTION("an event that found no way") {
     gateway.accepts();
-    gateway.lists({event("dead", "http_500")});
+    gateway.lists(Json::array({event("dead", "http_500")}));
     gateway.shows(event("dead", "http_500"));
     CHECK(to_text(gateway.probe()).starts_with("failed: it was not run; accepted in 0 ms, "));
   }
   SECTION("an agent that failed") {
     gateway.accepts();
-    gateway.lists({event("done", "failed", true)});
+    gateway.lists(Json::array({event("done", "failed", true)}));
     gateway.shows(event("done", "failed", true));
     CHECK(gateway.probe().problem == "its agent says that the run has failed");
   }
@@ -167,7 +167,7 @@ TEST_CASE("probe: what is wrong is said, and nothing is sent again", "[probe]") 
   SECTION("an event that waits until the time is over") {
     gateway.limit = milliseconds{0};
     gateway.accepts();
-    gateway.lists({event("ready", "agent_breaker")});
+    gateway.lists(Json::array({event("ready", "agent_breaker")}));
     gateway.shows(event("ready", "agent_breaker"));
     CHECK(to_text(gateway.probe()) == "failed: it has not come to its end; accepted in 0 ms, event " +
                                           std::string{kEvent} + " ready (agent_breaker), 0 ms in all\n");
@@ -180,7 +180,7 @@ TEST_CASE("probe: an admin API that is away for a moment is asked again", "[prob
   gateway.accepts();
   gateway.admin.add({}, {.status = 503});
   gateway.admin.add({}, {.end = End::Cut});
-  gateway.lists({event("done", "probed")});
+  gateway.lists(Json::array({event("done", "probed")}));
   gateway.admin.add({}, {.status = 404});  // between two tables
   gateway.shows(event("done", "probed"));
   CHECK(gateway.probe().problem.empty());
