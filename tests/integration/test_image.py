@@ -185,6 +185,7 @@ def make_authority(directory):
 class Refuse(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         self.send_response(418)
+        self.send_header("Content-Length", "0")
         self.end_headers()
 
     def log_message(self, *_):

@@ -135,12 +135,16 @@ def test_a_probe_reaches_an_agent_and_its_trace_is_found_everywhere(database, st
 
     # A sender's own word is not believed, and strangers are told nothing.
     stubs.reset()
-    hook = webhooks.github(platform.repo(0))
+    stubs.agent.faults({"status": 404})
+    hook = webhooks.slack(platform.channel(0))
     assert webhooks.send(gateway.webhooks.url, dataclasses.replace(hook, headers=hook.headers | {"traceparent": CALLERS})).accepted
-    assert platform.wait_until_settled(database)[hook.id] == "done"
-    (event,) = [e["id"] for e in gateway.admin_get("events?source=github")["events"]]
-    assert set(traces(stubs.agent)) | set(traces(stubs.config_service, path="routing/lookup")) == {event.replace("-", "")}
-    assert set(traces(stubs.github)) == {None}
+    assert platform.wait_until_settled(database)[hook.id] == "dead"
+    eventually(stubs.slack.calls, what="the thread is told")
+    eventually(lambda: len(stubs.config_service.calls("agent-runs")) == 2, what="the run that nobody saw is recorded, and its end")
+    (event,) = [e["id"] for e in gateway.admin_get("events?source=slack")["events"]]
+    assert set(traces(stubs.agent)) | set(traces(stubs.config_service, path="routing/lookup|agent-runs")) == {event.replace("-", "")}
+    assert set(traces(stubs.slack)) == {None}
+    stubs.agent.faults()
 
     # An administrator's is; without one a request has a trace of its own.
     for given in CALLERS, None:
