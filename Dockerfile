@@ -21,8 +21,8 @@ RUN apt-get update \
 COPY . .
 # The time that all files in the images have: $(git log -1 --format=%ct)
 ARG SOURCE_DATE_EPOCH=0
-RUN --mount=type=cache,target=/root/.cache/ccache \
-    SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH} CMAKE_CXX_COMPILER_LAUNCHER=ccache tools/image/build /out
+RUN --mount=type=cache,target=/var/cache/ccache \
+    SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH} CCACHE_DIR=/var/cache/ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache tools/image/build /out
 
 # docker build --target debug --output debug .
 FROM scratch AS debug
