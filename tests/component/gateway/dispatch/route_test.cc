@@ -82,7 +82,7 @@ TEST_CASE("route: while the Config Service is away events wait, until they are t
 }
 
 NewEvent probe_event(const std::string& id) {
-  NewEvent event = new_event(id, "{}");
+  NewEvent event = new_event(id, R"({"probe":")" + id + R"("})");
   event.source = SourceKind::Probe;
   event.kind = "probe";
   event.headers.clear();
