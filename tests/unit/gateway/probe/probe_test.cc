@@ -158,6 +158,12 @@ TEST_CASE("probe: what is wrong is said, and nothing is sent again", "[probe]") 
     CHECK(gateway.probe().problem ==
           "what became of it is not known: the admin API's answer is no list of events");
   }
+  SECTION("an event of another form") {
+    gateway.limit = milliseconds{0};
+    gateway.accepts();
+    gateway.lists(Json::array({Json{{"provider_id", kId}, {"id", 7}}, 7}));
+    CHECK(gateway.probe().problem == "the admin API does not know it");
+  }
   SECTION("an event that nobody knows until the time is over") {
     gateway.limit = milliseconds{0};
     gateway.accepts();

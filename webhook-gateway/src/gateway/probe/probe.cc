@@ -100,8 +100,8 @@ class Prober {
     if (!page.is_object() || !page.value("events", Json{}).is_array())
       return Error{ErrorCode::DataLoss, "the admin API's answer is no list of events"};
     for (const Json& event : page["events"]) {
-      if (event.is_object() && event.value("provider_id", Json{}) == report_.webhook_id)
-        return event.value("id", std::string{});
+      if (!event.is_object() || event.value("provider_id", Json{}) != report_.webhook_id) continue;
+      if (const Json id = event.value("id", Json{}); id.is_string()) return id.get<std::string>();
     }
     return std::string{};
   }
