@@ -8,14 +8,17 @@ from support.stubs import ADMIN_TOKEN, request
 
 NAMESPACE = "incidentfox"  # of new teams
 ACCOUNT = "webhook-gateway-admin"
+RBAC = "rbac.authorization.k8s.io/v1"
 
 
 def admin_kubeconfig(cluster, path):
     """Of an account with the rights that the chart gives the admin role, and no others."""
     rules = yaml.safe_load((CHART / "files" / "gateway-admin-rules.yaml").read_text())
     cluster.kube.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"namespace": SYSTEM, "name": ACCOUNT}})
-    cluster.kube.apply({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": ACCOUNT}, "rules": rules})
-    cluster.kube.kubectl("create", "clusterrolebinding", ACCOUNT, f"--clusterrole={ACCOUNT}", f"--serviceaccount={SYSTEM}:{ACCOUNT}")
+    cluster.kube.apply({"apiVersion": RBAC, "kind": "ClusterRole", "metadata": {"name": ACCOUNT}, "rules": rules})
+    cluster.kube.apply({"apiVersion": RBAC, "kind": "ClusterRoleBinding", "metadata": {"name": ACCOUNT},
+                        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": ACCOUNT},
+                        "subjects": [{"kind": "ServiceAccount", "namespace": SYSTEM, "name": ACCOUNT}]})
     with open(cluster.kubeconfig) as file:
         config = yaml.safe_load(file)
     config["users"] = [{"name": user["name"], "user": {"token": cluster.kube.kubectl(

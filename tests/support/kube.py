@@ -40,10 +40,11 @@ RESOURCES = {
     "HorizontalPodAutoscaler": ("apis/autoscaling/v2", "horizontalpodautoscalers"),
     "CustomResourceDefinition": ("apis/apiextensions.k8s.io/v1", "customresourcedefinitions"),
     "ClusterRole": ("apis/rbac.authorization.k8s.io/v1", "clusterroles"),
+    "ClusterRoleBinding": ("apis/rbac.authorization.k8s.io/v1", "clusterrolebindings"),
     "Role": ("apis/rbac.authorization.k8s.io/v1", "roles"),
     "Lease": ("apis/coordination.k8s.io/v1", "leases"),
 }
-CLUSTER_SCOPED = ("AgentRelease", "Namespace", "CustomResourceDefinition", "ClusterRole")
+CLUSTER_SCOPED = ("AgentRelease", "Namespace", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding")
 
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"

@@ -59,7 +59,7 @@ def queries():
 SELECTOR = re.compile(r"([a-z_:][a-z0-9_:]*)\s*\{([^}]*)\}")
 MATCHER = re.compile(r'(\w+)\s*(=~|!~|!=|=)\s*"((?:\\.|[^"\\])*)"')
 OURS = re.compile(r"\b(?:teamprovisioning|webhook_gateway|controller_runtime|workqueue|rest_client|kube_watch|kube_circuit_breaker|kube_events|"
-                  r"leader_election|team_operator)[a-z0-9_:]+\b")
+                  r"leader_election|team_operator)[_:][a-z0-9_:]+\b")
 # What Prometheus or its operator add.
 TARGET = {"job", "namespace", "instance", "pod", "le", "severity", "alertname"}
 

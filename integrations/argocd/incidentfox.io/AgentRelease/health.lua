@@ -5,16 +5,13 @@ local function count(name)
   return status[name] or 0
 end
 
-if obj.metadata.deletionTimestamp ~= nil then
-  return {status = "Progressing", message = "being deleted"}
-end
 if status.observedGeneration ~= obj.metadata.generation then
   return {status = "Progressing", message = "waiting for the operator to look at this generation"}
 end
 if count("failedTeams") > 0 then
-  return {status = "Degraded", message = string.format("%d teams were put back on their former release", count("failedTeams"))}
+  return {status = "Degraded", message = count("failedTeams") .. " teams were put back on their former release"}
 end
 if count("progressingTeams") > 0 then
-  return {status = "Progressing", message = string.format("%d teams are moving to it", count("progressingTeams"))}
+  return {status = "Progressing", message = count("progressingTeams") .. " teams are moving to it"}
 end
-return {status = "Healthy", message = string.format("run by %d of %d teams", count("teams"), count("wantedTeams"))}
+return {status = "Healthy", message = "run by " .. count("teams") .. " of " .. count("wantedTeams") .. " teams"}

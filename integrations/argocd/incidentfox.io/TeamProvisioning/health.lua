@@ -1,5 +1,5 @@
 -- Health of a TeamProvisioning for Argo CD: what kstatus makes of its conditions, and Suspended where the operator leaves
--- it alone on request.
+-- it alone on request. What is being deleted Argo CD judges itself.
 local status = obj.status or {}
 local annotations = obj.metadata.annotations or {}
 local conditions = {}
@@ -19,10 +19,6 @@ local function holds(kind)
   return conditions[kind] ~= nil and conditions[kind].status == "True"
 end
 
-if obj.metadata.deletionTimestamp ~= nil then
-  local about = conditions.ConfigSynced or conditions.Ready
-  return health("Progressing", "being deleted" .. (about ~= nil and "; " .. says(about) or ""))
-end
 if (obj.spec ~= nil and obj.spec.suspend == true) or annotations["incidentfox.io/paused"] == "true" then
   return health("Suspended", "left alone on request")
 end

@@ -1,0 +1,153 @@
+"""Prometheus itself scrapes both programs as the chart says: there is data behind every panel and every alert, an alert fires when
+something is wrong, and none when nothing is. And what others make of live resources: Argo CD."""
+
+import contextlib
+import json
+import re
+import types
+
+import pytest
+
+from support import platform, webhooks
+from support.admin_api import Api, admin_kubeconfig
+from support.gateway import GatewayProcess
+from support.kube import TEAM, TEAM_API
+from support.monitoring import DASHBOARDS, EVERYTHING, MATCHER, SELECTOR, alerts, argo_health, panels, queries, render
+from support.prometheus import Prometheus
+from support.provisioning import operator_process
+from support.status_oracle import kstatus
+from support.storm import AWAY, QUICK
+from support.stubs import StubServices
+from support.teams import Teams, dedicated, reason, scheduled
+from support.waiting import eventually
+
+NAMESPACE = "prometheus"
+GATEWAY = "webhook-gateway"
+
+
+@pytest.fixture(scope="module")
+def scene(platform_cluster, services, postgres, migrated, state):
+    """Both programs and Prometheus, which saw them before they had anything to do, and then some work."""
+    directory = state / "prometheus"
+    documents = render(platform_cluster, directory_of(directory), EVERYTHING | {"gateway": {"enabled": True, "topology": "combined"}})
+    kube = platform_cluster.kube
+    kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    database = postgres.create(template=migrated)
+    with contextlib.ExitStack() as stack:
+        stack.callback(database.drop)
+        stubs = stack.enter_context(StubServices(directory / "stubs", platform.seed()))
+        operator = operator_process(platform_cluster, directory / "operator", services, leader_elect="true")
+        stack.callback(operator.close)
+        operator.start()
+        gateway = GatewayProcess(directory / "gateway", database, stubs, kubeconfig=admin_kubeconfig(platform_cluster, directory / "admin.kubeconfig"),
+                                 **QUICK)
+        stack.callback(gateway.close)
+        gateway.expect_errors(*AWAY)
+        gateway.start()
+        prometheus = stack.enter_context(Prometheus(directory / "server", documents, {
+            "team-operator": operator.address("metrics"), GATEWAY: gateway.address("metrics")}))
+        scene = types.SimpleNamespace(operator=operator, gateway=gateway, database=database, stubs=stubs, prometheus=prometheus,
+                                      teams=Teams(kube, NAMESPACE), kube=kube)
+        eventually(lambda: prometheus.query('count(up == 1) == 2') and prometheus.query("teamprovisioning_teams"), 60, "both are scraped")
+        work(scene)
+        yield scene
+        scene.teams.delete_all()
+        kube.delete("AgentRelease", None, "of-prometheus")
+        eventually(lambda: not scene.teams.all(), 60)
+
+
+def directory_of(path):
+    path.mkdir(parents=True)
+    return path
+
+
+def work(scene):
+    teams = scene.teams
+    scene.kube.apply({"apiVersion": TEAM_API, "kind": "AgentRelease", "metadata": {"name": "of-prometheus"},
+                      "spec": {"agentImage": "registry.example.com/agent:1"}})
+    teams.apply("observed", runtime=dedicated(), pipeline=scheduled())
+    teams.apply("doomed", pipeline=scheduled())
+    teams.apply("left-alone", suspend=True)
+    eventually(lambda: teams.ready("observed", "doomed"), 60)
+    teams.apply("second", node="observed")
+    eventually(lambda: reason(teams.get("second")) == "DuplicateTeam", 60)
+    teams.delete("doomed")
+    assert all(a.accepted for a in webhooks.send_all(scene.gateway.url, platform.mixed(12)))
+    assert webhooks.send(scene.gateway.url, webhooks.github(platform.repo(0)), secret="not the secret").status == 401
+    assert Api(scene.gateway).call("GET", "teams/acme/observed/deployment")[0] == 200
+    platform.wait_until_settled(scene.database)
+    eventually(lambda: len(teams.all()) == 3, 60)
+
+
+def test_every_query_of_the_dashboards_has_data(scene):
+    def answers(expression):
+        return scene.prometheus.query(expression.replace("$__rate_interval", "5m").replace("$namespace", ".*"))
+
+    assert {job: [health for _, health, _ in pods] for job, pods in scene.prometheus.targets().items()} == {"team-operator": ["up"], GATEWAY: ["up"]}
+    asked = [(f"{file.stem}: {panel['title']}", target["expr"]) for file in DASHBOARDS for panel in panels(file) for target in panel["targets"]]
+
+    def all_have_data():
+        empty = [f"{where}: {expression}" for where, expression in asked if not answers(expression)]
+        assert not empty, "no data:\n" + "\n".join(empty)
+        return True
+
+    eventually(all_have_data, 30)
+    for file in DASHBOARDS:
+        (variable,) = [v for v in json.loads(file.read_text())["templating"]["list"] if v["name"] == "namespace"]
+        selector = re.fullmatch(r"label_values\((.+), namespace\)", variable["query"]["query"])[1]
+        assert {labels["namespace"] for labels, _ in scene.prometheus.query(selector)}
+
+
+def test_everything_that_alerts_look_at_is_there(scene):
+    """A label's value that is misspelt would make an alert that never fires. Counters and states exist at 0."""
+    missing = set()
+    for where, expression in queries():
+        for name, matchers in SELECTOR.findall(expression):
+            wanted = [(label, operator, value) for label, operator, value in MATCHER.findall(matchers) if "$" not in value]
+            for chosen, (label, operator, value) in enumerate(wanted):
+                for one in value.split("|") if operator == "=~" else [value]:
+                    parts = [f'{k}{o}"{one if i == chosen else v}"' for i, (k, o, v) in enumerate(wanted)]
+                    selector = f"{name}{{{','.join(parts)}}}"
+                    if not scene.prometheus.query(f"count({selector})"):
+                        missing.add(f"{where}: {selector}")
+    assert not missing, "\n".join(sorted(missing))
+
+
+def test_a_team_keeps_its_namespace(scene):
+    ((labels, _),) = scene.prometheus.query('teamprovisioning_stalled{name="second"}')
+    assert labels["namespace"] == NAMESPACE and "exported_namespace" not in labels
+
+
+def test_an_alert_fires_while_the_agent_is_down(scene):
+    firing = scene.prometheus.firing
+    # What is as it should be alarms nobody.
+    eventually(lambda: set(firing()) == {"TeamStalled"}, 30, "only the stalled team is told of")
+    ((stalled,),) = firing().values()
+    assert (stalled["labels"]["namespace"], stalled["labels"]["name"], stalled["labels"]["team_node_id"]) == (NAMESPACE, "second", "observed")
+    assert stalled["annotations"]["summary"] == f"Team {NAMESPACE}/second is stalled."
+
+    scene.stubs.agent.listen(False)
+    assert all(a.accepted for a in webhooks.send_all(scene.gateway.url, platform.mixed(8)))
+    eventually(lambda: "WebhookGatewayAgentRefuses" in firing(), 60, "the alert fires")
+    (refuses,) = firing()["WebhookGatewayAgentRefuses"]
+    assert refuses["labels"]["severity"] == "warning" and refuses["annotations"]["summary"] == "1 agents take no runs."
+    assert not [name for name, its in firing().items() for alert in its for text in alert["annotations"].values() if "<error" in text or "<no value>" in text]
+    # All of them are events that wait for that agent.
+    assert set(firing()) <= {"TeamStalled", "WebhookGatewayAgentRefuses", "WebhookGatewayEventsRetry", "WebhookGatewayStartBudgetBurn"}
+
+    scene.stubs.agent.listen(True)
+    eventually(lambda: "WebhookGatewayAgentRefuses" not in firing(), 60, "the alert is over")
+    platform.wait_until_settled(scene.database)
+    assert set(firing()) < set(alerts())
+
+
+def test_argo_cd_reads_live_resources_as_kstatus_does(scene, tmp_path):
+    meant = {"Current": "Healthy", "Failed": "Degraded", "InProgress": "Progressing", "Terminating": "Progressing"}
+    found = {team["metadata"]["name"]: (kstatus(team), *argo_health(team, tmp_path)) for team in scene.kube.list(TEAM, NAMESPACE)}
+    assert set(found) == {"observed", "second", "left-alone"}
+    assert found.pop("left-alone")[1:] == ("Suspended", "left alone on request")
+    assert {name: health for name, (_, health, _) in found.items()} == {"observed": "Healthy", "second": "Degraded"}
+    assert all(health == meant[verdict] for verdict, health, _ in found.values())
+    assert found["second"][2].startswith("DuplicateTeam: ")
+    release = {"kind": "AgentRelease"} | scene.kube.get("AgentRelease", None, "of-prometheus")
+    assert argo_health(release, tmp_path) == ("Healthy", "run by 0 of 0 teams")
