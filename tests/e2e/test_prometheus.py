@@ -1,17 +1,22 @@
 """Prometheus itself scrapes both programs as the chart says: there is data behind every panel and every alert, an alert fires when
-something is wrong, and none when nothing is. And what others make of live resources: Argo CD."""
+something is wrong, and none when nothing is. And what others make of live resources: Argo CD, kube-state-metrics."""
 
 import contextlib
 import json
 import re
+import subprocess
 import types
+import urllib.request
 
 import pytest
+import yaml
 
 from support import platform, webhooks
 from support.admin_api import Api, admin_kubeconfig
-from support.gateway import GatewayProcess
+from support.cluster import ROOT
+from support.gateway import GatewayProcess, free_port
 from support.kube import TEAM, TEAM_API
+from support.metrics import samples
 from support.monitoring import DASHBOARDS, EVERYTHING, MATCHER, SELECTOR, alerts, argo_health, panels, queries, render
 from support.prometheus import Prometheus
 from support.provisioning import operator_process
@@ -19,10 +24,12 @@ from support.status_oracle import kstatus
 from support.storm import AWAY, QUICK
 from support.stubs import StubServices
 from support.teams import Teams, dedicated, reason, scheduled
+from support.tools import built
 from support.waiting import eventually
 
 NAMESPACE = "prometheus"
 GATEWAY = "webhook-gateway"
+STATE_METRICS = ROOT / "integrations" / "kube-state-metrics"
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +72,7 @@ def work(scene):
     teams = scene.teams
     scene.kube.apply({"apiVersion": TEAM_API, "kind": "AgentRelease", "metadata": {"name": "of-prometheus"},
                       "spec": {"agentImage": "registry.example.com/agent:1"}})
-    teams.apply("observed", runtime=dedicated(), pipeline=scheduled())
+    teams.apply("observed", runtime=dedicated(), pipeline=scheduled(), release="of-prometheus")
     teams.apply("doomed", pipeline=scheduled())
     teams.apply("left-alone", suspend=True)
     eventually(lambda: teams.ready("observed", "doomed"), 60)
@@ -104,7 +111,7 @@ def test_everything_that_alerts_look_at_is_there(scene):
     for where, expression in queries():
         for name, matchers in SELECTOR.findall(expression):
             wanted = [(label, operator, value) for label, operator, value in MATCHER.findall(matchers) if "$" not in value]
-            for chosen, (label, operator, value) in enumerate(wanted):
+            for chosen, (_, operator, value) in enumerate(wanted):
                 for one in value.split("|") if operator == "=~" else [value]:
                     parts = [f'{k}{o}"{one if i == chosen else v}"' for i, (k, o, v) in enumerate(wanted)]
                     selector = f"{name}{{{','.join(parts)}}}"
@@ -149,5 +156,60 @@ def test_argo_cd_reads_live_resources_as_kstatus_does(scene, tmp_path):
     assert {name: health for name, (_, health, _) in found.items()} == {"observed": "Healthy", "second": "Degraded"}
     assert all(health == meant[verdict] for verdict, health, _ in found.values())
     assert found["second"][2].startswith("DuplicateTeam: ")
+    eventually(lambda: scene.kube.get("AgentRelease", None, "of-prometheus")["status"].get("teams") == 1, 30)
     release = {"kind": "AgentRelease"} | scene.kube.get("AgentRelease", None, "of-prometheus")
-    assert argo_health(release, tmp_path) == ("Healthy", "run by 0 of 0 teams")
+    assert argo_health(release, tmp_path) == ("Healthy", "run by 1 of 1 teams")
+
+
+@pytest.fixture
+def state_metrics(platform_cluster, tmp_path):
+    """kube-state-metrics with our file and nothing else: what it serves, as text."""
+    addresses = [f"--{which}host=127.0.0.1" for which in ("", "telemetry-")]
+    port = free_port()
+    command = [built("kube-state-metrics", "kube-state-metrics"), f"--kubeconfig={platform_cluster.kubeconfig}", "--custom-resource-state-only",
+               f"--custom-resource-state-config-file={STATE_METRICS / 'custom-resource-state.yaml'}", *addresses, f"--port={port}",
+               f"--telemetry-port={free_port()}"]
+    log = tmp_path / "kube-state-metrics.log"
+    with open(log, "wb") as out:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+
+    def scrape():
+        assert process.poll() is None, log.read_text()
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+                return answer.read().decode()
+        except OSError:
+            return ""
+
+    yield scrape
+    process.terminate()
+    process.wait(timeout=30)
+    wrong = [line for line in log.read_text().splitlines() if line.startswith("E")]
+    assert not wrong, wrong[:5]
+
+
+def test_kube_state_metrics_tells_what_the_resources_say(scene, state_metrics):
+    resources = yaml.safe_load((STATE_METRICS / "custom-resource-state.yaml").read_text())["spec"]["resources"]
+    names = [f"{resource['metricNamePrefix']}_{metric['name']}" for resource in resources for metric in resource["metrics"]]
+    text = eventually(lambda: (text := state_metrics()) and all(samples(text, name) for name in names) and text, 60, "each metric has samples")
+
+    def value(name, **labels):
+        (found,) = [number for its, number in samples(text, name) if labels.items() <= its.items()]
+        return found
+
+    team = "incidentfox_teamprovisioning_"
+    observed = {"namespace": NAMESPACE, "name": "observed", "org_id": "acme", "team_node_id": "observed"}
+    assert value(f"{team}status_condition", type="Ready", reason="Provisioned", **observed) == 1
+    assert value(f"{team}status_condition", type="Ready", reason="DuplicateTeam", name="second") == 0
+    assert value(f"{team}status_condition", type="Stalled", reason="DuplicateTeam", name="second") == 1
+    assert value(f"{team}status_condition_last_transition", type="Stalled", name="second") > 1.7e9
+    assert value(f"{team}info", mode="Dedicated", release="of-prometheus", **observed) == 1
+    assert value(f"{team}suspend", name="left-alone") == 1 and value(f"{team}suspend", **observed) == 0
+    assert value(f"{team}generation", **observed) == value(f"{team}observed_generation", **observed) == 1
+    assert value(f"{team}run_phase", phase="Succeeded", **observed) == 1 and value(f"{team}run_phase", phase="Failed", **observed) == 0
+    assert value(f"{team}rollout_phase", phase="Complete", **observed) == 1
+    assert value("incidentfox_agentrelease_teams", name="of-prometheus") == 1
+    assert value("incidentfox_agentrelease_failed_teams", name="of-prometheus") == 0
+    manual = (STATE_METRICS / "README.md").read_text()
+    unsaid = [name for name in names if not re.search(rf"`(incidentfox_[a-z]+)?_{name.split('_', 2)[2]}`", manual)]
+    assert not unsaid

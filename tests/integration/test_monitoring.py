@@ -12,6 +12,8 @@ from support.cluster import CHART, ROOT
 from support.monitoring import (ALERTS, DASHBOARDS, EVERYTHING, HEALTH, PROGRAMS, RUNBOOKS, alerts, argo_health, known_metrics, of_kind, panels,
                                 queries, render, rules, strangers, tool)
 from support.status_oracle import kstatus
+from support.tools import built
+from support.waiting import eventually
 
 CASES = ROOT / "tests" / "fixtures" / "alerts"
 HEADINGS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
@@ -131,6 +133,15 @@ def test_the_manual_lists_the_alerts():
         name: {rule["labels"]["severity"] for rule in its_rules} for name, its_rules in alerts().items()}
 
 
+def test_prometheus_takes_the_scrape_config_of_the_manual(tmp_path):
+    (block,) = [b for b in re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "docs" / "monitoring.md").read_text(), re.M | re.S) if "scrape_configs" in b]
+    (tmp_path / "prometheus.yaml").write_text(block)
+    code, said = promtool("check", "config", "--syntax-only", tmp_path / "prometheus.yaml")
+    assert code == 0, said
+    jobs = {job["job_name"]: job for job in yaml.safe_load(block)["scrape_configs"]}
+    assert set(jobs) == set(PROGRAMS) and jobs["team-operator"]["honor_labels"] is True
+
+
 # ---------------------------------------------------------------- dashboards
 
 
@@ -186,6 +197,25 @@ def test_the_chart_has_them_where_they_are_wanted(cluster, tmp_path):
         (board,) = [d for d in documents if d["metadata"]["name"] == f"{program}-dashboard"]
         assert json.loads(board["data"][f"{program}.json"]) == json.loads((CHART / "files" / "dashboards" / f"{program}.json").read_text())
         assert board["metadata"]["labels"]["grafana_dashboard"] == "1"
+
+
+def test_an_api_server_with_the_definitions_takes_them(cluster, tmp_path):
+    if cluster.audit is None:
+        pytest.skip("puts definitions into the cluster, which is somebody else's")
+    cluster.kube.kubectl("apply", "--server-side", f"--filename={built('monitoring', 'monitoring-crds.yaml')}")
+    documents = [d for d in render(cluster, tmp_path, {"gateway": {"enabled": True}, "monitoring": {part: {"enabled": True} | SETTINGS[part] for part in SETTINGS}})
+                 if d["kind"] in ("PodMonitor", "PrometheusRule") or d["metadata"]["name"].endswith("-dashboard")]
+    assert len(documents) == 6
+    file = tmp_path / "monitoring.yaml"
+    file.write_text(yaml.safe_dump_all(documents))
+
+    def taken():
+        done = cluster.kube.kubectl("apply", "--dry-run=server", "--validate=strict", f"--filename={file}", check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("(server dry run)") == 6
+        return True
+
+    eventually(taken, 60)
 
 
 def test_the_gateways_are_there_with_the_gateway(cluster, tmp_path):
