@@ -193,8 +193,8 @@ def test_kube_state_metrics_tells_what_the_resources_say(scene, state_metrics):
     names = [f"{resource['metricNamePrefix']}_{metric['name']}" for resource in resources for metric in resource["metrics"]]
     text = eventually(lambda: (text := state_metrics()) and all(samples(text, name) for name in names) and text, 60, "each metric has samples")
 
-    def value(name, **labels):
-        (found,) = [number for its, number in samples(text, name) if labels.items() <= its.items()]
+    def value(metric, **labels):
+        (found,) = [number for its, number in samples(text, metric) if labels.items() <= its.items()]
         return found
 
     team = "incidentfox_teamprovisioning_"
