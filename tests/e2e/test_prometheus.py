@@ -46,8 +46,8 @@ def scene(platform_cluster, services, postgres, migrated, state):
         operator = operator_process(platform_cluster, directory / "operator", services, leader_elect="true")
         stack.callback(operator.close)
         operator.start()
-        gateway = GatewayProcess(directory / "gateway", database, stubs, kubeconfig=admin_kubeconfig(platform_cluster, directory / "admin.kubeconfig"),
-                                 **QUICK)
+        kubeconfig = admin_kubeconfig(platform_cluster, directory / "admin.kubeconfig")
+        gateway = GatewayProcess(directory / "gateway", database, stubs, kubeconfig=kubeconfig, **QUICK)
         stack.callback(gateway.close)
         gateway.expect_errors(*AWAY)
         gateway.start()
@@ -76,8 +76,8 @@ def work(scene):
     teams.apply("doomed", pipeline=scheduled())
     teams.apply("left-alone", suspend=True)
     eventually(lambda: teams.ready("observed", "doomed"), 60)
-    teams.apply("second", node="observed")
-    eventually(lambda: reason(teams.get("second")) == "DuplicateTeam", 60)
+    teams.apply("stuck", release="not-there")
+    eventually(lambda: reason(teams.get("stuck")) == "ReleaseNotFound", 60)
     teams.delete("doomed")
     assert all(a.accepted for a in webhooks.send_all(scene.gateway.url, platform.mixed(12)))
     assert webhooks.send(scene.gateway.url, webhooks.github(platform.repo(0)), secret="not the secret").status == 401
@@ -121,7 +121,7 @@ def test_everything_that_alerts_look_at_is_there(scene):
 
 
 def test_a_team_keeps_its_namespace(scene):
-    ((labels, _),) = scene.prometheus.query('teamprovisioning_stalled{name="second"}')
+    ((labels, _),) = scene.prometheus.query('teamprovisioning_stalled{name="stuck"}')
     assert labels["namespace"] == NAMESPACE and "exported_namespace" not in labels
 
 
@@ -130,15 +130,16 @@ def test_an_alert_fires_while_the_agent_is_down(scene):
     # What is as it should be alarms nobody.
     eventually(lambda: set(firing()) == {"TeamStalled"}, 30, "only the stalled team is told of")
     ((stalled,),) = firing().values()
-    assert (stalled["labels"]["namespace"], stalled["labels"]["name"], stalled["labels"]["team_node_id"]) == (NAMESPACE, "second", "observed")
-    assert stalled["annotations"]["summary"] == f"Team {NAMESPACE}/second is stalled."
+    assert (stalled["labels"]["namespace"], stalled["labels"]["name"], stalled["labels"]["team_node_id"]) == (NAMESPACE, "stuck", "stuck")
+    assert stalled["annotations"]["summary"] == f"Team {NAMESPACE}/stuck is stalled."
 
     scene.stubs.agent.listen(False)
     assert all(a.accepted for a in webhooks.send_all(scene.gateway.url, platform.mixed(8)))
     eventually(lambda: "WebhookGatewayAgentRefuses" in firing(), 60, "the alert fires")
     (refuses,) = firing()["WebhookGatewayAgentRefuses"]
     assert refuses["labels"]["severity"] == "warning" and refuses["annotations"]["summary"] == "1 agents take no runs."
-    assert not [name for name, its in firing().items() for alert in its for text in alert["annotations"].values() if "<error" in text or "<no value>" in text]
+    texts = [text for its in firing().values() for alert in its for text in alert["annotations"].values()]
+    assert not [text for text in texts if "<error" in text or "<no value>" in text]
     # All of them are events that wait for that agent.
     assert set(firing()) <= {"TeamStalled", "WebhookGatewayAgentRefuses", "WebhookGatewayEventsRetry", "WebhookGatewayStartBudgetBurn"}
 
@@ -151,11 +152,11 @@ def test_an_alert_fires_while_the_agent_is_down(scene):
 def test_argo_cd_reads_live_resources_as_kstatus_does(scene, tmp_path):
     meant = {"Current": "Healthy", "Failed": "Degraded", "InProgress": "Progressing", "Terminating": "Progressing"}
     found = {team["metadata"]["name"]: (kstatus(team), *argo_health(team, tmp_path)) for team in scene.kube.list(TEAM, NAMESPACE)}
-    assert set(found) == {"observed", "second", "left-alone"}
+    assert set(found) == {"observed", "stuck", "left-alone"}
     assert found.pop("left-alone")[1:] == ("Suspended", "left alone on request")
-    assert {name: health for name, (_, health, _) in found.items()} == {"observed": "Healthy", "second": "Degraded"}
+    assert {name: health for name, (_, health, _) in found.items()} == {"observed": "Healthy", "stuck": "Degraded"}
     assert all(health == meant[verdict] for verdict, health, _ in found.values())
-    assert found["second"][2].startswith("DuplicateTeam: ")
+    assert found["stuck"][2].startswith("ReleaseNotFound: ")
     eventually(lambda: scene.kube.get("AgentRelease", None, "of-prometheus")["status"].get("teams") == 1, 30)
     release = {"kind": "AgentRelease"} | scene.kube.get("AgentRelease", None, "of-prometheus")
     assert argo_health(release, tmp_path) == ("Healthy", "run by 1 of 1 teams")
@@ -200,9 +201,9 @@ def test_kube_state_metrics_tells_what_the_resources_say(scene, state_metrics):
     team = "incidentfox_teamprovisioning_"
     observed = {"namespace": NAMESPACE, "name": "observed", "org_id": "acme", "team_node_id": "observed"}
     assert value(f"{team}status_condition", type="Ready", reason="Provisioned", **observed) == 1
-    assert value(f"{team}status_condition", type="Ready", reason="DuplicateTeam", name="second") == 0
-    assert value(f"{team}status_condition", type="Stalled", reason="DuplicateTeam", name="second") == 1
-    assert value(f"{team}status_condition_last_transition", type="Stalled", name="second") > 1.7e9
+    assert value(f"{team}status_condition", type="Ready", reason="ReleaseNotFound", name="stuck") == 0
+    assert value(f"{team}status_condition", type="Stalled", reason="ReleaseNotFound", name="stuck") == 1
+    assert value(f"{team}status_condition_last_transition", type="Stalled", name="stuck") > 1.7e9
     assert value(f"{team}info", mode="Dedicated", release="of-prometheus", **observed) == 1
     assert value(f"{team}suspend", name="left-alone") == 1 and value(f"{team}suspend", **observed) == 0
     assert value(f"{team}generation", **observed) == value(f"{team}observed_generation", **observed) == 1
