@@ -15,6 +15,7 @@ from support.operator_process import run_operator
 
 # Options of other programs that the documents speak of.
 FOREIGN = {"--field-selector", "--patch-file", "--exclude-table-data", "--build-arg",  # kubectl, pg_dump, docker
+           "--custom-resource-state-config-file",  # kube-state-metrics
            "--force-conflicts", "--values", "--reuse-values", "--reset-then-reuse-values", "--timeout", "--wait", "--no-hooks"}  # helm
 PROGRAMS = ("team-operator", "webhook-gateway", "send-webhook", "dev")
 # Commands without flags.
