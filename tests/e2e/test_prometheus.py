@@ -16,7 +16,7 @@ from support.admin_api import Api, admin_kubeconfig
 from support.cluster import ROOT
 from support.gateway import GatewayProcess, free_port
 from support.kube import TEAM, TEAM_API
-from support.metrics import samples
+from support.metrics import samples, served
 from support.monitoring import DASHBOARDS, EVERYTHING, MATCHER, SELECTOR, alerts, argo_health, panels, queries, render
 from support.prometheus import Prometheus
 from support.provisioning import operator_process
@@ -118,6 +118,15 @@ def test_everything_that_alerts_look_at_is_there(scene):
                     if not scene.prometheus.query(f"count({selector})"):
                         missing.add(f"{where}: {selector}")
     assert not missing, "\n".join(sorted(missing))
+
+
+def test_each_role_is_told_by_a_metric_that_no_other_has(database, gateways):
+    telling = {"Webhooks": "webhook_gateway_inbox_write_failures_total", "Workers": "webhook_gateway_runs_in_flight", "Admin": "kube_watch_resource_missing"}
+    for role, name in telling.items():
+        assert [rule["expr"] for rule in alerts()[f"WebhookGateway{role}Down"]] == [f'absent({name}{{job="{GATEWAY}"}})']
+    for role, process in (("Webhooks", "webhooks"), ("Workers", "worker")):
+        found = served(gateways(database, roles=process).fetch("metrics", "/metrics")[1])
+        assert [its for its, name in telling.items() if name in found] == [role]
 
 
 def test_a_team_keeps_its_namespace(scene):
