@@ -121,7 +121,8 @@ def test_everything_that_alerts_look_at_is_there(scene):
 
 
 def test_each_role_is_told_by_a_metric_that_no_other_has(database, gateways):
-    telling = {"Webhooks": "webhook_gateway_inbox_write_failures_total", "Workers": "webhook_gateway_runs_in_flight", "Admin": "kube_watch_resource_missing"}
+    telling = {"Webhooks": "webhook_gateway_inbox_write_failures_total", "Workers": "webhook_gateway_runs_in_flight",
+               "Admin": "kube_watch_resource_missing"}
     for role, name in telling.items():
         assert [rule["expr"] for rule in alerts()[f"WebhookGateway{role}Down"]] == [f'absent({name}{{job="{GATEWAY}"}})']
     for role, process in (("Webhooks", "webhooks"), ("Workers", "worker")):
