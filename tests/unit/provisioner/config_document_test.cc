@@ -56,6 +56,23 @@ TEST_CASE("desired config: the ids, and nothing else, of a team that asks for no
         parsed(R"({"routing":{"team_id":"checkout"},"ai_pipeline":{"team_id":"checkout"}})"));
 }
 
+TEST_CASE("schedules of a configuration: those of what is enabled", "[config]") {
+  using Schedules = domain::ResolvedSchedules;
+  CHECK(*schedules_in(parsed(R"({})")) == Schedules{});
+  CHECK(
+      *schedules_in(parsed(R"({"ai_pipeline":{"enabled":true},"dependency_discovery":{"enabled":true}})")) ==
+      Schedules{"0 2 * * *", "0 */2 * * *"});
+  CHECK(*schedules_in(parsed(R"({"ai_pipeline":{"enabled":true,"schedule":"5 4 * * *"},
+                                 "dependency_discovery":{"enabled":false,"schedule":"1 1 * * *"}})")) ==
+        Schedules{"5 4 * * *", ""});
+  for (const char* odd : {R"({"ai_pipeline":[]})", R"({"ai_pipeline":{"enabled":"yes"}})"})
+    CHECK(*schedules_in(parsed(odd)) == Schedules{});
+  for (const char* wrong : {R"({"dependency_discovery":{"enabled":true,"schedule":"at noon"}})",
+                            R"({"dependency_discovery":{"enabled":true,"schedule":7}})"})
+    CHECK(schedules_in(parsed(wrong)).error().message ==
+          "dependency_discovery.schedule is no cron expression");
+}
+
 TEST_CASE("desired config: routing lists that are there, by their names in the service", "[config]") {
   const Json routing = desired_config(Asked{}
                                           .route(RoutingKind::SlackChannel, {"C1", "C2"})

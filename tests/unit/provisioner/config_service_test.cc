@@ -77,6 +77,7 @@ const std::vector<Call> kCalls{
     {"live_tokens", [](ConfigService& s, const TeamId& t) { return verdict(s.live_tokens({}, t)); }},
     {"issue_token", [](ConfigService& s, const TeamId& t) { return verdict(s.issue_token({}, t)); }},
     {"revoke_token", [](ConfigService& s, const TeamId& t) { return s.revoke_token({}, t, "id"); }},
+    {"team_nodes", [](ConfigService& s, const TeamId& t) { return verdict(s.team_nodes({}, t.org)); }},
 };
 
 TEST_CASE("config service: nodes", "[config_service]") {
@@ -88,6 +89,15 @@ TEST_CASE("config service: nodes", "[config_service]") {
   CHECK(f.http.deadline() == f.clock.now() + ConfigService::kTimeout);
   f.answers("{}", 404);
   CHECK_FALSE(*f.service.has_node({}, "acme", "checkout"));
+
+  f.answers(
+      R"([{"node_id":"acme","node_type":"org"},{"node_id":"a","parent_id":"acme","node_type":"team","name":"A"},
+                {"node_id":"b","parent_id":null,"node_type":"team","name":null}])");
+  const auto nodes = f.service.team_nodes({}, "acme");
+  CHECK(f.asked() == "GET /api/v1/admin/orgs/acme/nodes");
+  REQUIRE(nodes->size() == 2);
+  CHECK((nodes->front().id == "a" && nodes->front().parent == "acme" && nodes->front().name == "A"));
+  CHECK((nodes->back().id == "b" && nodes->back().parent.empty() && nodes->back().name.empty()));
 
   f.answers("{}", 201);
   CHECK(f.service.create_node({}, kTeam, "root", "Check Out"));
@@ -183,6 +193,9 @@ TEST_CASE("config service: an answer of another form is DataLoss", "[config_serv
       {7, R"({"token":"no-dot-planted-secret"})"},
       {7, R"({"token":".planted-secret"})"},
       {7, R"({"token":"planted-secret)"},
+      {9, R"({"nodes":[]})"},
+      {9, R"([{"node_type":"team"}])"},
+      {9, R"(["a"])"},
   };
   for (const Case& c : cases) {
     Fixture f;
@@ -213,7 +226,8 @@ TEST_CASE("config service: ids are escaped, and what is no segment of a path is 
     if (call.name == std::string{"principal"}) continue;
     INFO(call.name);
     CHECK(call.make(f.service, {"..", "t"}).error().code == ErrorCode::InvalidArgument);
-    if (call.name == std::string{"create_node"}) continue;  // there it is in the body
+    // There it is in the body, or not at all.
+    if (call.name == std::string{"create_node"} || call.name == std::string{"team_nodes"}) continue;
     CHECK(call.make(f.service, {"o", ""}).error().code == ErrorCode::InvalidArgument);
   }
   CHECK(f.service.revoke_token({}, kTeam, ".").error().code == ErrorCode::InvalidArgument);

@@ -6,6 +6,7 @@
 
 #include "crypto/encoding.h"
 #include "crypto/sha256.h"
+#include "domain/schedule.h"
 #include "json/parse.h"
 
 namespace tp::provisioner {
@@ -15,6 +16,9 @@ using domain::kRoutingKinds;
 using Json = nlohmann::json;
 
 constexpr std::size_t kDigestHex = 32;
+// The schedules that the service's own defaults have.
+constexpr std::string_view kPipelineSchedule = "0 2 * * *";
+constexpr std::string_view kDiscoverySchedule = "0 */2 * * *";
 
 Json governance_document(const domain::Governance& governance) {
   const bool approved = governance.write_tools == domain::WriteTools::Approved;
@@ -47,6 +51,19 @@ Json::json_pointer pointer_of(std::string_view dotted) {
     at = dot + 1;
   }
   return pointer;
+}
+
+// Of one feature; empty when it is off.
+Result<std::string> schedule_of(const Json& config, const char* feature, std::string_view fallback) {
+  const auto found = config.find(feature);
+  if (found == config.end() || !found->is_object()) return std::string{};
+  const auto enabled = found->find("enabled");
+  if (enabled == found->end() || !enabled->is_boolean() || !enabled->get<bool>()) return std::string{};
+  const auto schedule = found->find("schedule");
+  if (schedule == found->end() || schedule->is_null()) return std::string{fallback};
+  if (!schedule->is_string() || !domain::schedule::is_valid(schedule->get_ref<const std::string&>()))
+    return Error{ErrorCode::InvalidArgument, std::string{feature} + ".schedule is no cron expression"};
+  return schedule->get<std::string>();
 }
 
 }  // namespace
@@ -130,6 +147,14 @@ Json farewell_patch(const domain::TeamProvisioning& team,
     if (!emptied && live.contains(pointer) && !live.at(pointer).is_null()) patch[pointer] = nullptr;
   }
   return patch;
+}
+
+Result<domain::ResolvedSchedules> schedules_in(const Json& effective_config) {
+  domain::ResolvedSchedules schedules;
+  TP_ASSIGN_OR_RETURN(schedules.pipeline, schedule_of(effective_config, "ai_pipeline", kPipelineSchedule));
+  TP_ASSIGN_OR_RETURN(schedules.dependency_discovery,
+                      schedule_of(effective_config, "dependency_discovery", kDiscoverySchedule));
+  return schedules;
 }
 
 std::string digest_of(const Json& document) {

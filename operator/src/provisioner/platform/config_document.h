@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/result.h"
 #include "domain/team_provisioning.h"
 
 // What a team's configuration in the Config Service has to say, and the smallest change that makes it so. The
@@ -41,6 +42,11 @@ using Contested = std::map<std::pair<domain::RoutingKind, std::string>, std::str
                                             const std::vector<std::string>& own_urls,
                                             bool keep_runtime,
                                             const nlohmann::json& live);
+
+// The schedules that an effective configuration asks for: of each feature that is `enabled`, without a
+// schedule the service's own default; empty where it is off. InvalidArgument names the feature whose schedule
+// is no cron expression.
+[[nodiscard]] Result<domain::ResolvedSchedules> schedules_in(const nlohmann::json& effective_config);
 
 // A short digest of a document, to tell whether it has changed.
 [[nodiscard]] std::string digest_of(const nlohmann::json& document);

@@ -111,6 +111,19 @@ Result<std::string> ConfigService::principal(const Context& ctx) {
   return name;
 }
 
+Result<std::vector<ConfigService::Node>> ConfigService::team_nodes(const Context& ctx,
+                                                                   const std::string& org) {
+  TP_ASSIGN_OR_RETURN(const Json list, get(ctx, org_path(org, "/nodes")));
+  if (!list.is_array()) return malformed("the list of nodes is no list");
+  std::vector<Node> nodes;
+  for (const Json& row : list) {
+    if (!row.is_object() || text(row, "node_id").empty()) return malformed("a node without id");
+    if (text(row, "node_type") == "team")
+      nodes.push_back({text(row, "node_id"), text(row, "parent_id"), text(row, "name")});
+  }
+  return nodes;
+}
+
 Result<bool> ConfigService::has_node(const Context& ctx, const std::string& org, const std::string& node) {
   const auto found = get(ctx, node_path({org, node}, ""));
   if (found) return true;

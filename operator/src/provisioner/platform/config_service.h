@@ -57,6 +57,11 @@ class ConfigService {
   // administrator token) and cannot tell ours from others'. Remembered for ten minutes.
   [[nodiscard]] Result<std::string> principal(const Context& ctx) TP_EXCLUDES(m_);
 
+  struct Node {
+    std::string id{}, parent{}, name{};  // empty: it has none
+  };
+  // The nodes of an org's teams.
+  [[nodiscard]] Result<std::vector<Node>> team_nodes(const Context& ctx, const std::string& org);
   [[nodiscard]] Result<bool> has_node(const Context& ctx, const std::string& org, const std::string& node);
   // InvalidArgument also when there is one, or no such parent. An empty parent is none.
   [[nodiscard]] Status create_node(const Context& ctx,

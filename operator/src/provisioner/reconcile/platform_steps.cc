@@ -6,7 +6,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "domain/schedule.h"
 #include "provisioner/desired/agent.h"
 #include "provisioner/desired/token_secret.h"
 #include "provisioner/platform/config_document.h"
@@ -27,9 +26,6 @@ constexpr unsigned kPuts = 3;
 constexpr std::ptrdiff_t kRevocations = 2;
 // Far more than the rules ever take.
 constexpr unsigned kTokenSteps = 64;
-// The schedules that the service's own defaults have.
-constexpr std::string_view kPipelineSchedule = "0 2 * * *";
-constexpr std::string_view kDiscoverySchedule = "0 */2 * * *";
 
 TokenFacts facts_of(const Team& team, const PlatformStatus& memory, std::string held, WallTime now) {
   return {.spec = domain::platform_of(team.spec).token,
@@ -75,19 +71,6 @@ StepVerdict verdict_on(const Error& error, std::string_view service) {
       return {State::Waiting, "DependencyUnavailable",
               "the " + std::string{service} + " does not answer as it should; trying again"};
   }
-}
-
-// "enabled" and "schedule" of one feature of an effective configuration; empty when it is off.
-Result<std::string> schedule_of(const Json& config, const char* feature, std::string_view fallback) {
-  const auto found = config.find(feature);
-  if (found == config.end() || !found->is_object()) return std::string{};
-  const auto enabled = found->find("enabled");
-  if (enabled == found->end() || !enabled->is_boolean() || !enabled->get<bool>()) return std::string{};
-  const auto schedule = found->find("schedule");
-  if (schedule == found->end() || schedule->is_null()) return std::string{fallback};
-  if (!schedule->is_string() || !domain::schedule::is_valid(schedule->get_ref<const std::string&>()))
-    return Error{ErrorCode::InvalidArgument, std::string{feature} + ".schedule is no cron expression"};
-  return schedule->get<std::string>();
 }
 
 }  // namespace
@@ -336,19 +319,17 @@ Status PlatformSteps::revoke(const std::string& id) {
 
 Status PlatformSteps::read_schedules() {
   TP_ASSIGN_OR_RETURN(const Json config, services_.config.effective_config(ctx_, id_));
-  const auto pipeline = schedule_of(config, "ai_pipeline", kPipelineSchedule);
-  const auto discovery = schedule_of(config, "dependency_discovery", kDiscoverySchedule);
-  for (const auto* schedule : {&pipeline, &discovery}) {
-    if (*schedule) continue;
+  const auto schedules = schedules_in(config);
+  if (!schedules) {
     report_.schedules =
         StepVerdict{State::Failed, "InvalidSchedule",
-                    "the team's configuration in the Config Service: " + schedule->error().message +
+                    "the team's configuration in the Config Service: " + schedules.error().message +
                         "; the former schedules stay"};
     // None yet: then none it is, until it is mended there.
     if (!report_.memory.schedules) report_.memory.schedules.emplace();
     return ok();
   }
-  report_.memory.schedules = domain::ResolvedSchedules{*pipeline, *discovery};
+  report_.memory.schedules = *schedules;
   report_.schedules = StepVerdict{State::Done, "Read", "the schedules are those of the team's configuration"};
   return ok();
 }
