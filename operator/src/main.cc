@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstdio>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,7 @@
 #include "provisioner/app/plan_command.h"
 #include "provisioner/commands/crds_command.h"
 #include "provisioner/commands/drain_command.h"
+#include "provisioner/commands/import_command.h"
 #include "provisioner/commands/preflight_command.h"
 
 namespace {
@@ -114,6 +116,21 @@ int drain(tp::options::Arguments args) {
   return drained ? kDone : tp::options::complain(kName, drained.error(), kFailed);
 }
 
+// As `crds diff` without --apply: 0 when there is nothing to import, 1 when there is, 2 when there is no
+// telling; with it as `drain`: 0 when every team has its resource, 1 when one was left.
+int import(tp::options::Arguments args) {
+  tp::provisioner::ImportOptions options;
+  if (const auto code = tp::options::parse(kName, tp::provisioner::import_table(options), args)) return *code;
+  Surroundings around;
+  if (!around.ready) return tp::options::complain(kName, around.ready.error(), kUsage);
+  const auto imported = tp::provisioner::import_teams(options, around.signals.stop(), around.sink);
+  if (!imported) return tp::options::complain(kName, imported.error(), kUsage);
+  std::fwrite(imported->report.data(), 1, imported->report.size(),
+              options.output == tp::provisioner::ImportOptions::Output::Summary ? stdout : stderr);
+  tp::options::print(imported->documents);
+  return imported->outstanding ? kFailed : kDone;
+}
+
 int docs(tp::options::Arguments /*args*/) {
   tp::provisioner::RunOptions run_options;
   tp::provisioner::PlanOptions plan_options;
@@ -142,6 +159,7 @@ int main(int argc, char* argv[]) {
        {"crds diff", "print what crds apply would change; exit status 1 if anything", crds_diff},
        {"crds print", "print the CustomResourceDefinitions", crds_print},
        {"drain", "make the teams ready for a cluster without an operator", drain},
+       {"import", "print or create TeamProvisionings for what the former service made", import},
        {"docs", "print docs/configuration.md", docs}}}
       .run(argc, argv);
 }

@@ -52,6 +52,63 @@ options::Value seconds(std::chrono::seconds& target, std::chrono::seconds min, s
           "DURATION"};
 }
 
+void add_election(options::Table& table, RunOptions& o) {
+  using options::duration;
+  constexpr std::chrono::milliseconds kLeast{100};
+  table.section("Leader election")
+      .add({.flag = "leader-elect",
+            .default_value = "false",
+            .help = "Change something only while this process holds a Lease, so that several can run: one "
+                    "works, the others stand by with warm caches.",
+            .value = options::boolean(o.leader_elect)})
+      .add({.flag = "leader-election-namespace",
+            .help = "Where the Lease is. Without it: the pod's own namespace.",
+            .value = options::text(o.leader_election_namespace)})
+      .add({.flag = "leader-election-lease-duration",
+            .default_value = "15s",
+            .help = "How long the others wait for a sign of the leader before one of them takes its place.",
+            .value = duration(o.lease_times.lease, std::chrono::seconds{1})})
+      .add({.flag = "leader-election-renew-deadline",
+            .default_value = "10s",
+            .help = "How long a leader that cannot renew the Lease goes on; less than the duration.",
+            .value = duration(o.lease_times.renew, kLeast)})
+      .add({.flag = "leader-election-retry-period",
+            .default_value = "2s",
+            .help = "Between two renewals, and two looks of those who wait; 1.2 times this is less than the "
+                    "deadline.",
+            .value = duration(o.lease_times.retry, kLeast)});
+}
+
+}  // namespace
+
+void add_kubeconfig(options::Table& table, std::string& kubeconfig) {
+  table.section("Kubernetes")
+      .add({.flag = "kubeconfig",
+            .env = "KUBECONFIG",
+            .metavar = "FILE",
+            .help = "How to reach the API server. Without it: as the pod's ServiceAccount.",
+            .value = options::text(kubeconfig)});
+}
+
+options::Option config_service_token_option(RunOptions& o) {
+  return {.flag = "config-service-token-file",
+          .env = "CONFIG_SERVICE_TOKEN_FILE",
+          .metavar = "FILE",
+          .help =
+              "Token of the operator's own principal in the Config Service; read again when it changes. "
+              "Without it, teams have only what is in the cluster.",
+          .value = options::text(o.config_service_token_file)};
+}
+
+options::Option connect_to_option(RunOptions& o) {
+  return {.flag = "connect-to",
+          .metavar = "HOST:PORT=ADDR:PORT",
+          .help =
+              "Connect somewhere else for a host, as curl's option does; .suffix:PORT stands for all "
+              "hosts below it. For development outside of the cluster.",
+          .value = options::list(o.connect_to)};
+}
+
 void add_build(options::Table& table, BuildContext& build) {
   using options::list;
   using options::text;
@@ -135,44 +192,6 @@ void add_build(options::Table& table, BuildContext& build) {
             .value = list(build.reserved_team_node_ids)});
 }
 
-void add_election(options::Table& table, RunOptions& o) {
-  using options::duration;
-  constexpr std::chrono::milliseconds kLeast{100};
-  table.section("Leader election")
-      .add({.flag = "leader-elect",
-            .default_value = "false",
-            .help = "Change something only while this process holds a Lease, so that several can run: one "
-                    "works, the others stand by with warm caches.",
-            .value = options::boolean(o.leader_elect)})
-      .add({.flag = "leader-election-namespace",
-            .help = "Where the Lease is. Without it: the pod's own namespace.",
-            .value = options::text(o.leader_election_namespace)})
-      .add({.flag = "leader-election-lease-duration",
-            .default_value = "15s",
-            .help = "How long the others wait for a sign of the leader before one of them takes its place.",
-            .value = duration(o.lease_times.lease, std::chrono::seconds{1})})
-      .add({.flag = "leader-election-renew-deadline",
-            .default_value = "10s",
-            .help = "How long a leader that cannot renew the Lease goes on; less than the duration.",
-            .value = duration(o.lease_times.renew, kLeast)})
-      .add({.flag = "leader-election-retry-period",
-            .default_value = "2s",
-            .help = "Between two renewals, and two looks of those who wait; 1.2 times this is less than the "
-                    "deadline.",
-            .value = duration(o.lease_times.retry, kLeast)});
-}
-
-}  // namespace
-
-void add_kubeconfig(options::Table& table, std::string& kubeconfig) {
-  table.section("Kubernetes")
-      .add({.flag = "kubeconfig",
-            .env = "KUBECONFIG",
-            .metavar = "FILE",
-            .help = "How to reach the API server. Without it: as the pod's ServiceAccount.",
-            .value = options::text(kubeconfig)});
-}
-
 void add_run(options::Table& table, RunOptions& o) {
   add_kubeconfig(table, o.kubeconfig);
   table
@@ -203,13 +222,7 @@ void add_run(options::Table& table, RunOptions& o) {
             .value = options::duration(o.breaker.probe_interval, std::chrono::seconds{1})});
   add_election(table, o);
   table.section("Services around the cluster")
-      .add({.flag = "config-service-token-file",
-            .env = "CONFIG_SERVICE_TOKEN_FILE",
-            .metavar = "FILE",
-            .help =
-                "Token of the operator's own principal in the Config Service; read again when it changes. "
-                "Without it, teams have only what is in the cluster.",
-            .value = options::text(o.config_service_token_file)})
+      .add(config_service_token_option(o))
       .add({.flag = "ai-pipeline-url",
             .env = "AI_PIPELINE_API_URL",
             .metavar = "URL",
@@ -237,11 +250,7 @@ void add_run(options::Table& table, RunOptions& o) {
                 "How long a deletion waits for services that do not answer before it leaves there what is "
                 "left, and says so.",
             .value = options::duration(o.deletion_give_up, std::chrono::seconds{1})})
-      .add({.flag = "connect-to",
-            .metavar = "HOST:PORT=ADDR:PORT",
-            .help = "Connect somewhere else for a host, as curl's option does; .suffix:PORT stands for all "
-                    "hosts below it. For development outside of the cluster.",
-            .value = options::list(o.connect_to)});
+      .add(connect_to_option(o));
   table.section("Releases")
       .add({.flag = "agent-releases",
             .default_value = "true",

@@ -57,6 +57,9 @@ struct PlanOptions {
 // Their parts that other commands have too: how to reach the API server, and everything that `run` is told.
 void add_kubeconfig(options::Table& table, std::string& kubeconfig);
 void add_run(options::Table& table, RunOptions& options);
+[[nodiscard]] options::Option config_service_token_option(RunOptions& options);
+[[nodiscard]] options::Option connect_to_option(RunOptions& options);
+void add_build(options::Table& table, BuildContext& build);
 
 // With the settings that follow from others. InvalidArgument names a flag that another one needs.
 [[nodiscard]] Result<RunOptions> completed(RunOptions options);

@@ -32,10 +32,25 @@ struct DrainOptions {
   std::chrono::milliseconds time_limit{};
 };
 
+struct ImportOptions {
+  enum class Output { Yaml, Json, Summary };
+
+  RunOptions run;  // as far as it tells what the operator would make, and where the services are
+  std::vector<std::string> namespaces;
+  std::vector<std::string> orgs;
+  std::vector<std::string> teams;
+  bool own_routing = false;
+  bool apply = false;
+  std::string field_manager;
+  Output output = Output::Yaml;
+  std::chrono::milliseconds time_limit{};
+};
+
 // The tables behind parsing and --help. `options` must outlive the table.
 [[nodiscard]] options::Table preflight_table(PreflightOptions& options);
 [[nodiscard]] options::Table crds_table(const std::string& command, CrdsOptions& options);
 [[nodiscard]] options::Table drain_table(DrainOptions& options);
+[[nodiscard]] options::Table import_table(ImportOptions& options);
 
 // Their sections of docs/configuration.md.
 [[nodiscard]] std::string commands_markdown();
