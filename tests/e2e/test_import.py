@@ -168,7 +168,7 @@ def blocks(report):
     return found
 
 
-def test_twenty_teams_are_adopted_and_given_back(kube, operator, import_, services):
+def test_twenty_teams_are_adopted_and_given_back(kube, operator, import_, services, tmp_path):
     made = {id(team): legacy.create(kube, *manifests(team)) for team in FORMER}
     replicas = {o["metadata"]["name"]: team.replicas for team in FORMER for o in made[id(team)] if o["kind"] == "Deployment"}
     assert len(replicas) == 10 and len(FORMER) == 20
@@ -178,6 +178,10 @@ def test_twenty_teams_are_adopted_and_given_back(kube, operator, import_, servic
 
     eventually(lambda: available() == replicas)
     before = uids(kube)
+    (tmp_path / "wrong").write_text("nobodys.token")
+    refused = import_(f"--config-service-token-file={tmp_path / 'wrong'}")
+    assert refused.returncode == 2 and refused.stdout == "" and "401" in refused.stderr and "nobodys" not in refused.stderr
+    assert import_("--team=hooli/nobody").returncode == 2
     # ---------------------------------------------------------------- what would be done
     shown = import_(f"--org={','.join(ORGS)}")
     assert shown.returncode == 1, shown.stderr
@@ -259,6 +263,11 @@ def test_twenty_teams_are_adopted_and_given_back(kube, operator, import_, servic
     assert availability.stop() == replicas
     found = import_(f"--org={','.join(ORGS)}")
     assert found.returncode == 1 and " 20 to import" in found.stderr, "it could be taken over again"
+    assert "and changes nothing but its labels" in found.stderr and "roll-out" not in found.stderr
+    teams.apply("team-hooli-sre", org="hooli", node="another")
+    taken = import_("--team=hooli/sre", "--apply")
+    assert taken.returncode == 1 and "is that of hooli/another" in taken.stderr and taken.stdout == ""
+    teams.delete("team-hooli-sre")
     # The service before finds its objects by their names, and writes over what it finds.
     for team in FORMER:
         for obj in manifests(team):

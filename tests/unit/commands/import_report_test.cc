@@ -32,7 +32,7 @@ TEST_CASE("import report: a block for each team, and equal changes once", "[impo
         "    @@ spec.template.port\n"
         "    -8000\n"
         "    +8080\n"
-        "  adopts   Service incidentfox/agent-a, whose specification stays as it is\n"
+        "  adopts   Service incidentfox/agent-a, and changes nothing but its labels\n"
         "  then     issue a token into Secret team-token-acme-a\n"
         "  warning  mind this\n"
         "acme/b: TeamProvisioning incidentfox/team-acme-b\n"
@@ -48,6 +48,17 @@ TEST_CASE("import report: a block for each team, and equal changes once", "[impo
         "---\nkind: TeamProvisioning\nname: a\n---\nkind: TeamProvisioning\nname: b\n");
   CHECK(Json::parse(to_json_list(report))["items"].size() == 2);
   CHECK(to_yaml_documents({}).empty());
+}
+
+TEST_CASE("import report: labels of ours are not worth a word, the roll-out that they cause is", "[import]") {
+  TeamReport a = team("a", State::New);
+  a.takeovers = {{"Deployment incidentfox/agent-a",
+                  {{"spec.template.metadata.labels.app.kubernetes.io/managed-by", "old", "new"},
+                   {"spec.template.metadata.labels.incidentfox.io/org-id", "acme-corp", "Acme_Corp"}}}};
+  CHECK(to_text({{a}, {}}) ==
+        "acme/a: TeamProvisioning incidentfox/team-acme-a\n"
+        "  adopts   Deployment incidentfox/agent-a, with one roll-out, and changes nothing but its labels\n"
+        "1 teams: 1 to import, 0 created, 0 exist already, 0 left out\n");
 }
 
 TEST_CASE("import report: what changes of an object", "[import]") {

@@ -329,7 +329,11 @@ TEST_CASE("import: schedules stay where they are decided today", "[import]") {
   const ImportedTeam differs = with({pipeline("acme", "payments")}, off);
   CHECK(differs.resource["spec"]["pipeline"] ==
         Json{{"source", "Spec"}, {"schedule", "0 2 * * *"}, {"bootstrap", "Never"}});
-  CHECK(says(differs.findings, Severity::Warning, "asks for other schedules"));
+  CHECK(says(differs.findings, Severity::Note, "its schedules are not in its configuration"));
+  const ImportedTeam other =
+      with({pipeline("acme", "payments")}, R"({"ai_pipeline": {"enabled": true, "schedule": "9 9 * * *"}})");
+  CHECK(other.resource["spec"]["pipeline"]["schedule"] == "0 2 * * *");
+  CHECK(says(other.findings, Severity::Warning, "asks for other schedules"));
   const ImportedTeam invalid =
       with({pipeline("acme", "payments")}, R"({"ai_pipeline": {"enabled": true, "schedule": "at noon"}})");
   CHECK(invalid.resource["spec"]["pipeline"]["source"] == "Spec");

@@ -77,7 +77,7 @@ class Import {
     former_ = teams_of(objects_);
     report_.findings = former_.findings;
     if (run_.build.platform) TP_TRY(read_services());
-    choose_teams();
+    TP_TRY(choose_teams());
     draft();
     look_ahead();
     if (options_.apply) create();
@@ -134,6 +134,10 @@ class Import {
     for (const auto& [ids, team] : former_.teams) {
       if (options_.orgs.empty()) orgs.insert(ids.first);
     }
+    for (const std::string& team : options_.teams) {
+      if (const std::size_t slash = team.find('/'); slash != std::string::npos && options_.orgs.empty())
+        orgs.insert(team.substr(0, slash));
+    }
     for (const std::string& org : orgs) {
       auto nodes = service.team_nodes(session_.call(), org);
       if (!nodes && nodes.error().code == ErrorCode::InvalidArgument) continue;  // no id that it could know
@@ -170,13 +174,20 @@ class Import {
            contains(options_.teams, ids.first + "/" + ids.second);
   }
 
-  void choose_teams() {
+  Status choose_teams() {
     std::set<TeamIds> chosen;
     for (const auto& [ids, team] : former_.teams) {
       if (is_wanted(ids)) chosen.insert(ids);
     }
     for (const auto& [ids, team] : in_service_) chosen.insert(ids);
     for (const TeamIds& ids : chosen) report_.teams.push_back({.ids = ids});
+    for (const std::string& name : options_.teams) {
+      const bool found = std::any_of(chosen.begin(), chosen.end(), [&](const TeamIds& ids) {
+        return name == ids.second || name == ids.first + "/" + ids.second;
+      });
+      if (!found) return Error{ErrorCode::NotFound, "--team: there is no " + name};
+    }
+    return ok();
   }
 
   void draft() {

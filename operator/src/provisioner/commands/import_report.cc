@@ -7,7 +7,7 @@
 
 #include "domain/yaml_text.h"
 #include "json/parse.h"
-#include "provisioner/platform/config_document.h"
+#include "provisioner/desired/metadata.h"
 
 namespace tp::provisioner {
 namespace {
@@ -65,6 +65,15 @@ bool rolls_out(const Takeover& takeover) {
          });
 }
 
+// The labels by which the operator knows what is a team's: they change of everything that is taken over.
+bool is_bookkeeping(const Difference& change) {
+  const std::size_t labels = change.path.find(".labels.");
+  if (labels == std::string::npos) return false;
+  const std::string_view key =
+      std::string_view{change.path}.substr(labels + std::string_view{".labels."}.size());
+  return key == kManagedByLabel || key == kOrgKey || key == kTeamKey;
+}
+
 class Text {
  public:
   void add(const TeamReport& team) {
@@ -92,12 +101,14 @@ class Text {
 
  private:
   void add(const Takeover& takeover) {
-    if (takeover.changes.empty()) {
-      text_ += line("adopts", takeover.object + ", whose specification stays as it is");
+    const std::string roll_out = rolls_out(takeover) ? ", with one roll-out" : "";
+    std::vector<Difference> told = takeover.changes;
+    std::erase_if(told, is_bookkeeping);
+    if (told.empty()) {
+      text_ += line("adopts", takeover.object + roll_out + ", and changes nothing but its labels");
       return;
     }
-    const std::string roll_out = rolls_out(takeover) ? ", with one roll-out" : "";
-    const std::string changes = to_text(takeover.changes);
+    const std::string changes = to_text(told);
     const auto [first, is_new] = shown_.emplace(changes, takeover.object);
     if (is_new) {
       text_ += line("adopts", takeover.object + roll_out) + indented(changes);

@@ -41,8 +41,8 @@ struct ImportReport {
   std::vector<Finding> findings{};  // of no team
 };
 
-// PURE. For people: a block for each team, the same changes in full only once, and how many there are of each
-// state.
+// PURE. For people: a block for each team, the same changes in full only once, without the labels by which
+// the operator knows what it has; and how many there are of each state.
 [[nodiscard]] std::string to_text(const ImportReport& report);
 
 // PURE. The resources that are to be made, for `kubectl apply`: YAML documents, or one List in JSON.

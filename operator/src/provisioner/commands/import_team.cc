@@ -281,15 +281,25 @@ class Draft {
       return false;
     }
     if (*asked == running) return true;
+    const auto is_kept = [](const std::string& asks, const std::string& runs) {
+      return asks.empty() || asks == runs;
+    };
+    if (is_kept(asked->pipeline, running.pipeline) &&
+        is_kept(asked->dependency_discovery, running.dependency_discovery)) {
+      note(Severity::Note,
+           "its schedules are not in its configuration, and come into the resource (pipeline.source: Spec)");
+      return false;
+    }
     const auto shown = [](const std::string& schedule) {
-      return schedule.empty() ? "nothing" : in_quotes(schedule);
+      return schedule.empty() ? std::string{"nothing"} : in_quotes(schedule);
     };
     note(Severity::Warning, "its configuration asks for other schedules than those that run (pipeline " +
                                 shown(asked->pipeline) + " there, " + shown(running.pipeline) +
                                 " here; discovery " + shown(asked->dependency_discovery) + " there, " +
                                 shown(running.dependency_discovery) +
                                 " here). What runs is kept, in the resource; with pipeline.source: "
-                                "ConfigService the configuration decides");
+                                "ConfigService the configuration "
+                                "decides");
     return false;
   }
 
