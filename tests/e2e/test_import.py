@@ -36,6 +36,10 @@ def another_image(made):
     container(made[0])["image"] = "registry.example.com/ai-pipeline:7"
 
 
+def annotated(made):
+    made[0]["metadata"]["annotations"] = {"contact": "ops@example.com"}
+
+
 def larger(made):
     container(made[0])["resources"] = legacy.resources("1", "2Gi", "4", "8Gi")
     container(made[0])["env"].append({"name": "LOG_LEVEL", "value": "debug"})
@@ -63,7 +67,8 @@ FORMER = [
     former("UPPER", "CASE", *ALL),
     former("upper", "case"),  # the same
     former("hooli", "sre", "pipeline", config={"ai_pipeline": {"enabled": True, "schedule": "0 2 * * *"}}),
-    former("hooli", "ops", "discovery", config={"dependency_discovery": {"enabled": True, "schedule": "0 3 * * *"}}),
+    former("hooli", "ops", "discovery", config={"dependency_discovery": {"enabled": True, "schedule": "0 3 * * *"}},
+           edit=annotated),
     former("hooli", "web", "pipeline", edit=suspended),
     former("hooli", "shared", tokens=2),
     former("hooli", "data", "pipeline", edit=another_image, tokens=0),
@@ -195,7 +200,9 @@ def test_twenty_teams_are_adopted_and_given_back(platform_cluster, kube, operato
     assert shown.stderr.splitlines()[-1] == "20 teams: 20 to import, 0 created, 0 exist already, 0 left out"
     for org, node in (("acme.corp", "payments"), ("umbra", "a" * 30), ("a-b", "c"), ("upper", "case")):
         assert any("would have been its name too" in line for line in report[f"{org}/{node}"]), report
-    assert not any("loses" in line or " problem " in line or "would delete" in line for line in shown.stderr.splitlines()), shown.stderr
+    assert not any(" problem " in line or "would delete" in line for line in shown.stderr.splitlines()), shown.stderr
+    lost = f"CronJob {NAMESPACE}/dep-discovery-hooli-ops loses metadata.annotations.contact, which a TeamProvisioning does not say"
+    assert [line for line in shown.stderr.splitlines() if " loses " in line] == [f"  warning  {lost}"]
     assert "    @@ spec.template.spec.containers[agent].ports[http].containerPort" in report["UPPER/CASE"] or \
         any("with the changes of" in line for line in report["UPPER/CASE"])
 
@@ -231,6 +238,7 @@ def test_twenty_teams_are_adopted_and_given_back(platform_cluster, kube, operato
     for obj in objects(kube).values():
         assert len(obj["metadata"]["ownerReferences"]) == 1
         assert obj["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "team-operator"
+    assert "contact" not in objects(kube)["CronJob", "dep-discovery-hooli-ops"]["metadata"]["annotations"], "as foreseen"
     revisions = collections.Counter(s["metadata"]["ownerReferences"][0]["name"] for s in kube.list("ReplicaSet", NAMESPACE))
     assert revisions == dict.fromkeys(replicas, 2), "more than one roll-out"
     by_key = {(t["spec"]["orgId"], t["spec"]["teamNodeId"]): t for t in ready}
