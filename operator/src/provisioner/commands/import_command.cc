@@ -100,9 +100,10 @@ class Import {
       }
       watch.collection.end_replace("");
     }
-    for (const std::string& ns : options_.namespaces)
+    for (const std::string& ns : options_.namespaces) {
       TP_TRY(
           list({.type = kube::kHorizontalPodAutoscalers, .ns = ns}, [&](auto text) { return keep(text); }));
+    }
     return ok();
   }
 
@@ -322,9 +323,11 @@ class Import {
       return;
     }
     Takeover takeover{object, takeover_changes(type, live->object, *after)};
-    for (const std::string& part : lost_parts(takeover.changes))
-      team.findings.push_back(
-          {Severity::Warning, object + " loses " + part + ", which a TeamProvisioning does not say"});
+    for (const std::string& part : lost_parts(takeover.changes)) {
+      std::string message = object;
+      message.append(" loses ").append(part).append(", which a TeamProvisioning does not say");
+      team.findings.push_back({Severity::Warning, std::move(message)});
+    }
     team.takeovers.push_back(std::move(takeover));
   }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <string_view>
 
 #include "domain/naming.h"
@@ -175,6 +176,30 @@ class Sorter {
   std::vector<Owned> owned_{};
   FormerTeams result_{};
 };
+
+// ---------------------------------------------------------------- identifiers of several teams
+
+// Each once.
+std::set<std::pair<std::size_t, std::string>> claims_of(const ServiceTeam& team) {
+  std::set<std::pair<std::size_t, std::string>> claims;
+  for (std::size_t kind = 0; kind < kRoutingKinds.size(); ++kind) {
+    const Json& list = at(team.config, Pointer{"/routing"} / std::string{kRoutingKinds.at(kind).config_key});
+    if (!list.is_array()) continue;
+    for (const Json& value : list) {
+      if (value.is_string()) claims.emplace(kind, value.get<std::string>());
+    }
+  }
+  return claims;
+}
+
+std::string names_but(const TeamIds& one, const std::vector<TeamIds>& all) {
+  std::string names;
+  for (const TeamIds& other : all) {
+    if (other == one) continue;
+    names.append(names.empty() ? "" : ", ").append(other.first).append("/").append(other.second);
+  }
+  return names;
+}
 
 // ---------------------------------------------------------------- one team
 
@@ -468,9 +493,10 @@ class Draft {
     const std::string key = "routing." + std::string{kRoutingKinds.at(kind).config_key};
     const bool sound = list.is_array() && std::all_of(list.begin(), list.end(),
                                                       [](const Json& value) { return value.is_string(); });
-    if (!sound)
+    if (!sound) {
       return note(Severity::Warning,
                   key + " of its configuration is no list of texts, which makes every lookup fail");
+    }
     if (!rules_.own_routing) return;
     const bool shared = std::any_of(contested_.begin(), contested_.end(),
                                     [&](const auto& entry) { return entry.first.first == kind; });
@@ -538,25 +564,12 @@ ImportedTeam import_team(const FormerTeam& former,
 std::map<TeamIds, ContestedRouting> contested_routing(const std::map<TeamIds, ServiceTeam>& teams) {
   std::map<std::pair<std::size_t, std::string>, std::vector<TeamIds>> claims;
   for (const auto& [ids, team] : teams) {
-    for (std::size_t kind = 0; kind < kRoutingKinds.size(); ++kind) {
-      const Json& list =
-          at(team.config, Pointer{"/routing"} / std::string{kRoutingKinds.at(kind).config_key});
-      for (const Json& value : list.is_array() ? list : Json::array()) {
-        if (!value.is_string()) continue;
-        auto& claimed = claims[{kind, value.get<std::string>()}];
-        if (claimed.empty() || claimed.back() != ids) claimed.push_back(ids);
-      }
-    }
+    for (const auto& claim : claims_of(team)) claims[claim].push_back(ids);
   }
   std::map<TeamIds, ContestedRouting> contested;
   for (const auto& [claim, claimants] : claims) {
-    for (const TeamIds& one : claimants) {
-      std::string others;
-      for (const TeamIds& other : claimants) {
-        if (other != one) others += (others.empty() ? "" : ", ") + other.first + "/" + other.second;
-      }
-      if (!others.empty()) contested[one].emplace(claim, std::move(others));
-    }
+    if (claimants.size() < 2) continue;
+    for (const TeamIds& one : claimants) contested[one].emplace(claim, names_but(one, claimants));
   }
   return contested;
 }
