@@ -97,6 +97,7 @@ def test_how_a_team_is(team, teams, platform_cluster):
     eventually(lambda: team("status", "another").returncode == 1 and "DuplicateTeam" in team("status", "another").stdout)
     assert "DuplicateTeam" in done(team("reconcile", "another", "--wait"), 1)
     assert "not found" in done(team("status", "nobody"), 2)
+    assert "True, Provisioned" in done(team("--request-timeout", "30s", "status", "mine"))
     assert "plugin-nowhere" in done(team("status", "mine", "--context", "plugin-nowhere"), 2)
     assert "nobody" in done(team("status", "mine", "--kubeconfig", "/nobody/config"), 2)
     # What it has, down to its pods.
