@@ -348,9 +348,10 @@ class Import {
       team.actions.push_back("set in the Config Service " + change);
     if (domain::platform_of(observed.team->spec).auth != domain::AuthMode::Token) return;
     const std::size_t others = service == nullptr ? 0 : service->live_tokens;
-    team.actions.push_back(
-        "issue a token into Secret " + token_secret_name(*observed.team) +
-        (others == 0 ? "" : "; its " + std::to_string(others) + " live tokens stay valid"));
+    std::string action = "issue a token into Secret " + token_secret_name(*observed.team);
+    if (others == 1) action += "; its live token stays valid";
+    if (others > 1) action += "; its " + std::to_string(others) + " live tokens stay valid";
+    team.actions.push_back(std::move(action));
   }
 
   // ---------------------------------------------------------------- and the end
