@@ -1,15 +1,13 @@
 """What a team has in the Config Service and the AI pipeline, made, kept and taken back by the operator."""
 
-import datetime
 import json
 import re
-import time
 
 import pytest
 
 from support.provisioning import ORG, SUBJECT, ServiceSide, annotate, held_token, operator_process
 from support.status_oracle import StatusOracle
-from support.teams import Teams, condition, dedicated, reason, scheduled
+from support.teams import Teams, condition, dedicated, later, reason, scheduled
 from support.waiting import eventually, throughout
 
 URL = "http://agent-dedicated-{org}-{name}.{ns}.svc.cluster.local:8080"
@@ -42,12 +40,6 @@ def teams(platform_cluster, services, request):
 @pytest.fixture
 def side(services, operator):
     return lambda name: ServiceSide(services, name)
-
-
-def later(obj):
-    """After the second in which it was made: what is made then is younger, whatever its uid."""
-    made = datetime.datetime.fromisoformat(obj["metadata"]["creationTimestamp"])
-    eventually(lambda: time.time() > made.timestamp() + 1)
 
 
 def keys(calls):

@@ -1,6 +1,10 @@
 """TeamProvisionings, and what the operator makes of them."""
 
+import datetime
+import time
+
 from support.kube import TEAM, TEAM_API
+from support.waiting import eventually
 
 LABELS = "app.kubernetes.io/managed-by=team-operator"
 CHILD_KINDS = ("CronJob", "NetworkPolicy", "PodDisruptionBudget", "Deployment", "HorizontalPodAutoscaler", "Service")
@@ -45,6 +49,12 @@ def is_ready(obj):
 
 def reason(obj):
     return condition(obj, "Ready").get("reason")
+
+
+def later(obj):
+    """After the second in which it was made: what is made then is younger, whatever its uid."""
+    made = datetime.datetime.fromisoformat(obj["metadata"]["creationTimestamp"])
+    eventually(lambda: time.time() > made.timestamp() + 1)
 
 
 class Teams:
