@@ -15,7 +15,7 @@ from support.gateway import UNLIMITED, GatewayProcess
 from support.platform import wait_until_settled
 from support.provisioning import ORG, ServiceSide, held_token, operator_process
 from support.stubs import ADMIN_TOKEN
-from support.teams import Teams, dedicated, scheduled
+from support.teams import Teams, dedicated, later, scheduled
 from support.waiting import eventually
 
 NAMESPACE = "plugin"
@@ -47,7 +47,8 @@ def teams(platform_cluster, operator):  # noqa: ARG001
     teams = Teams(kube, NAMESPACE)
     teams.apply("mine", node="plugin-team", pipeline=scheduled(), runtime=dedicated(replicas=2), routing={"slackChannelIds": [CHANNEL]})
     # Another resource for the same team: it waits, and says so.
-    eventually(lambda: teams.ready("mine"))
+    (mine,) = eventually(lambda: teams.ready("mine"))
+    later(mine)
     teams.apply("another", node="plugin-team")
     yield teams
     teams.delete_all()
