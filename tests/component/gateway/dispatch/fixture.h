@@ -60,7 +60,7 @@ class WorkerFixture : public Fixture {
         notifier(service, &slack_api_, db.clock(), no_log()),
         interactions_(service, &slack_api_, responses_, no_log()),
         settler(
-            inbox, [] {}, db.clock(), rng, no_log()),
+            inbox, [] {}, db.clock(), rng, registry, no_log()),
         dispatcher(
             std::move(settings),
             [this](const std::string& url) -> Result<std::unique_ptr<http::HttpClient>> {

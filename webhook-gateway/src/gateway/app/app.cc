@@ -24,6 +24,7 @@
 #include "gateway/admin/provisioning.h"
 #include "gateway/admin/provisioning_events.h"
 #include "gateway/admin/sync_cronjobs.h"
+#include "gateway/app/refusals.h"
 #include "gateway/dispatch/worker.h"
 #include "gateway/inbox/audit.h"
 #include "gateway/inbox/event_id.h"
@@ -196,7 +197,7 @@ class WorkerRole {
     notifier_.emplace(*platform_.service, slack, base_.clock, base_.log.named("notifier"));
     interactions_.emplace(*platform_.service, slack, *responses_, base_.log.named("interactions"));
     settler_.emplace(
-        inbox_, [this] { due_teams_(); }, base_.clock, base_.rng, base_.log.named("settler"));
+        inbox_, [this] { due_teams_(); }, base_.clock, base_.rng, base_.registry, base_.log.named("settler"));
     dispatcher_.emplace(
         Dispatcher::Settings{.team = options.team_limits,
                              .runs_in_flight = options.runs_in_flight,
@@ -579,11 +580,11 @@ class App {
     }
     if (!webhook_routes.empty()) {
       TP_TRY(add_server(public_servers_, options.webhooks_bind_address, std::move(webhook_routes), edge,
-                        "webhooks"));
+                        "webhooks", count_refusals(base_.registry, "webhooks")));
     }
     if (!admin_routes.empty())
       TP_TRY(add_server(public_servers_, options.admin_bind_address, std::move(admin_routes),
-                        {.handlers = kAdminHandlers}, "admin"));
+                        {.handlers = kAdminHandlers}, "admin", count_refusals(base_.registry, "admin")));
     return ok();
   }
 
@@ -593,8 +594,10 @@ class App {
                     const std::string& address,
                     http::Routes routes,
                     const http::ServerLimits& limits,
-                    const char* what) {
-    auto server = http::Server::start(address, std::move(routes), limits, base_.log.named("http"));
+                    const char* what,
+                    http::Server::OnRefusal on_refusal = {}) {
+    auto server = http::Server::start(address, std::move(routes), limits, base_.log.named("http"),
+                                      std::move(on_refusal));
     if (!server) return std::move(server).error().wrap(std::string{what} + " on " + address);
     base_.log.info("listening", {{"what", what}, {"address", address}, {"port", (*server)->port()}});
     servers.push_back(*std::move(server));

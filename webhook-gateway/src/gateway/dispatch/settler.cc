@@ -28,13 +28,20 @@ std::string plain(std::string text) {
 
 }  // namespace
 
-Settler::Settler(Inbox& inbox, std::function<void()> settled, const Clock& clock, Rng& rng, log::Logger log)
-    : inbox_(inbox),
-      settled_(std::move(settled)),
-      clock_(clock),
-      rng_(rng),
-      log_(std::move(log)),
-      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+Settler::Settler(Inbox& inbox,
+                 std::function<void()> settled,
+                 const Clock& clock,
+                 Rng& rng,
+                 metrics::Registry& registry,
+                 log::Logger log)
+    : inbox_(inbox), settled_(std::move(settled)), clock_(clock), rng_(rng), log_(std::move(log)) {
+  for (const State state : {State::Done, State::Ignored, State::Unrouted, State::Dead}) {
+    ended_[state] = &registry.counter("webhook_gateway_events_ended_total",
+                                      "Events that have come to their end, by its state.",
+                                      {{"state", std::string{to_string(state)}}});
+  }
+  thread_ = std::jthread{[this](const std::stop_token& stop) { run(stop); }};
+}
 
 Settler::~Settler() = default;
 
@@ -52,6 +59,12 @@ void Settler::settle(Settlement settlement) {
   std::vector<Settlement> one;
   one.push_back(std::move(settlement));
   settle(std::move(one));
+}
+
+void Settler::count(const std::vector<Settlement>& settled) const {
+  for (const Settlement& settlement : settled) {
+    if (is_final(settlement.state)) ended_.at(settlement.state)->Increment();
+  }
 }
 
 Status Settler::drain(const Context& ctx) {
@@ -77,7 +90,10 @@ void Settler::run(const std::stop_token& stop) {
       busy_ = true;
     }
     const Status done = inbox_.settle(Context{stop, SteadyTime::max(), {}}.child(clock_, kDeadline), batch);
-    if (done) settled_();
+    if (done) {
+      count(batch);
+      settled_();
+    }
     const MutexLock lock{m_};
     if (done) {
       batch.clear();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <thread>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "base/result.h"
 #include "gateway/inbox/inbox.h"
 #include "log/log.h"
+#include "metrics/metrics.h"
 
 namespace tp::gateway {
 
@@ -20,7 +22,12 @@ namespace tp::gateway {
 class Settler {
  public:
   // All must outlive it. `settled` is called on the Settler's thread after each batch.
-  Settler(Inbox& inbox, std::function<void()> settled, const Clock& clock, Rng& rng, log::Logger log);
+  Settler(Inbox& inbox,
+          std::function<void()> settled,
+          const Clock& clock,
+          Rng& rng,
+          metrics::Registry& registry,
+          log::Logger log);
   ~Settler();
   Settler(const Settler&) = delete;
   Settler& operator=(const Settler&) = delete;
@@ -35,12 +42,14 @@ class Settler {
 
  private:
   void run(const std::stop_token& stop);
+  void count(const std::vector<Settlement>& settled) const;
 
   Inbox& inbox_;
   const std::function<void()> settled_;
   const Clock& clock_;
   Rng& rng_;
   const log::Logger log_;
+  std::map<State, metrics::Counter*> ended_;  // of each final state; constant after construction
   Mutex m_;
   CondVar changed_;
   std::vector<Settlement> waiting_ TP_GUARDED_BY(m_);

@@ -117,6 +117,7 @@ void Worker::keep(const std::stop_token& stop) {
     if (!tended && healthy && tended.error().code != ErrorCode::Cancelled)
       log_.warn("the inbox cannot be tended", {{"error", tended.error()}});
     healthy = tended.has_value();
+    if (healthy) note_tended();
     // Several heartbeats fit into a lease, so that one that is late loses nothing.
     never_.pause(stop, std::min(milliseconds{1'000}, settings_.lease / 5));
   }
@@ -135,6 +136,13 @@ void Worker::observe(const Depth& depth) {
       .gauge("webhook_gateway_inbox_oldest_seconds",
              "Age of the oldest event that waits for its route or its team's turn.")
       .Set(std::chrono::duration<double>{depth.oldest}.count());
+}
+
+void Worker::note_tended() {
+  registry_
+      .gauge("webhook_gateway_inbox_tended_timestamp_seconds",
+             "When this worker was last known to the database, once it has been.")
+      .Set(std::chrono::duration<double>{clock_.wall_now().time_since_epoch()}.count());
 }
 
 Status Worker::drain(const Context& ctx) {

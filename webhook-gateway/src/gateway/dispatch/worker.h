@@ -68,6 +68,7 @@ class Worker {
   void loop(const char* name, bool first, Wake& wake, std::function<Result<bool>(const Context&)> step);
   void keep(const std::stop_token& stop);
   void observe(const Depth& depth);
+  void note_tended();
 
   const Settings settings_;
   Inbox& inbox_;
