@@ -30,8 +30,8 @@ constexpr std::string_view kName = "team-operator";
 // cpprestsdk's pool only moves bytes between sockets and us.
 constexpr std::size_t kClientThreads = 4;
 
-// Threads here rarely allocate at the same time. With glibc's default of eight arenas a core, ten thousand teams
-// took 61 MiB; with two, 56.
+// Threads here rarely allocate at the same time. With glibc's default of eight arenas a core, ten thousand
+// teams took 61 MiB; with two, 56.
 constexpr int kMallocArenas = 2;
 
 int run(tp::options::Arguments args) {
