@@ -18,7 +18,7 @@ from support.stubs import ADMIN_TOKEN, StubServices, request
 from support.webhooks import SECRETS
 
 SECRET_FILES = "/etc/webhook-gateway/secrets/"
-GATEWAY_FILE = {"slack", "github", "pagerduty", "incidentio", "endpoints", "secrets"}
+GATEWAY_FILE = {"slack", "github", "pagerduty", "incidentio", "probe", "endpoints", "secrets"}
 VALUES = set(yaml.safe_load((CHART / "values.yaml").read_text()))
 ENVIRONMENT = {"DATABASE_URL": "host=127.0.0.1 port=1", "ORCHESTRATOR_INTERNAL_ADMIN_TOKEN": "token",
                "CONFIG_SERVICE_URL": "http://config-service", "AGENT_API_URL": "http://agent"}
