@@ -142,9 +142,14 @@ def test_releases(team, teams, platform_cluster):
     try:
         done(team("release", "mine", "plugin-1", "--wait"))
         done(team("release", "mine", "plugin-2", "--wait"))
-        text = eventually(lambda: (shown := done(team("releases", "--teams"))) and "acme/plugin-team" in shown and shown)
-        assert any(line.split()[:2] == ["plugin-2", "1"] and "agent:plugin-2" in line for line in text.splitlines()), text
-        assert any(line.split()[:5] == [NAMESPACE, "mine", "acme/plugin-team", "plugin-2", "plugin-1"] for line in text.splitlines()), text
+
+        def counted():  # a moment after the team has moved
+            text = done(team("releases", "--teams"))
+            assert any(line.split()[:2] == ["plugin-2", "1"] and "agent:plugin-2" in line for line in text.splitlines()), text
+            assert any(line.split()[:5] == [NAMESPACE, "mine", "acme/plugin-team", "plugin-2", "plugin-1"] for line in text.splitlines()), text
+            return True
+
+        eventually(counted)
         done(team("release", "mine", "--previous", "--wait"))
         assert teams.get("mine")["spec"]["release"] == "plugin-1"
         assert "not found" in done(team("release", "mine", "plugin-3"), 2)
