@@ -62,6 +62,9 @@ class Edge:
     def accepted(self, *hooks):
         self.stored |= {hook.id for hook in hooks}
 
+    def refused(self, status):
+        return self.gateway.metric("webhook_gateway_refused_total", listener="webhooks", status=str(status))
+
     def received(self, verdict):
         return self.gateway.metric("webhook_gateway_received_total", verdict=verdict)
 

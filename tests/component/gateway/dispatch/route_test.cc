@@ -28,6 +28,10 @@ TEST_CASE("route: an event of nobody is unrouted, and one that asks for nothing 
   bot.body.insert(bot.body.find("\"user\""), "\"bot_id\":\"B1\",");
   CHECK(f.state_of(f.handle(std::move(bot))) == "ignored/bot");
   CHECK(f.agent.requests().empty());
+  const std::string metrics = f.registry.expose();
+  for (const char* const series :
+       {"{state=\"unrouted\"} 1", "{state=\"ignored\"} 1", "{state=\"done\"} 0", "{state=\"dead\"} 0"})
+    CHECK(metrics.find(std::string{"webhook_gateway_events_ended_total"} + series) != std::string::npos);
 }
 
 TEST_CASE("route: the secret's scope is the limit of where an event may lead") {
