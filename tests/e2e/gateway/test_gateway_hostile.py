@@ -65,6 +65,10 @@ class Edge:
     def refused(self, status):
         return self.gateway.metric("webhook_gateway_refused_total", listener="webhooks", status=str(status))
 
+    def refused(self, status):
+        """Requests that the listener answered by itself."""
+        return self.gateway.metric("webhook_gateway_refused_total", listener="webhooks", status=str(status))
+
     def received(self, verdict):
         return self.gateway.metric("webhook_gateway_received_total", verdict=verdict)
 
@@ -176,6 +180,7 @@ def test_thousands_of_slow_connections(edge, served, figure):
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_body_over_its_sources_limit_is_refused_before_it_comes(edge, name):
     make, limit = SOURCES[name]
+    before = edge.refused(413)
     with Wire(edge.address) as wire:
         wire.send(head(make(), length=limit + 1))
         assert wire.reply().status == 413
@@ -183,6 +188,7 @@ def test_a_body_over_its_sources_limit_is_refused_before_it_comes(edge, name):
     with Wire(edge.address) as wire:
         wire.send(head(make(), length=10**18, headers={"Expect": "100-continue"}))
         assert wire.reply().status == 413, "it is not asked for the body"
+    assert edge.refused(413) == before + 2
 
 
 @pytest.mark.parametrize("name", SOURCES)
