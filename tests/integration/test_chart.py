@@ -160,7 +160,7 @@ LOGINS = {"ingest": {"secret": "ingest-login", "role": "gateway_ingest"}, "worke
 # Every value of the gateway that ends in an argument, a variable or a file.
 ALL_OF_THE_GATEWAY = {
     "enabled": True, "log": {"level": "debug", "format": "text"}, "agentHosts": [".agents.example.com"],
-    "trustedProxies": ["192.0.2.0/24", "2001:db8::/32"], "database": LOGINS, "signingSecrets": {"circleback": {"secret": "circleback"}},
+    "trustedProxies": ["192.0.2.0/24", "2001:db8::/32"], "database": LOGINS, "signingSecrets": {"circleback": {"secret": "circleback"}, "probe": {"secret": "probe"}},
     "extraSigningSecrets": [{"file": "alerts", "secret": "acme-alerts", "key": "webhook_secret"}],
     "config": {
         "github": {"botHandle": "fox", "events": ["issues.opened"]},
@@ -168,6 +168,7 @@ ALL_OF_THE_GATEWAY = {
         "secrets": [{"source": "generic", "endpoint": "alerts", "file": "/etc/webhook-gateway/secrets/alerts"}],
     },
     "worker": {"extraArgs": ["--team-runs-per-hour=0"]},
+    "probe": {"enabled": True, "adminToken": {"secret": "admin"}},
     "runs": {"timeoutSeconds": dict.fromkeys(("slack", "github", "pagerduty", "incidentio", "generic"), 60),
              "maxTurns": dict.fromkeys(("slack", "github", "pagerduty", "incidentio", "generic"), 7)},
 }
@@ -332,7 +333,7 @@ def test_no_argument_of_the_templates_is_left_untried(cluster):
                for flag in re.findall(r'(?m)^ *- (?:{{ printf ")?(--(?:[a-z-]|{{ \$source }})+)', text)}
     rendered = set()
     for values in (ALL_ARGUMENTS, PLATFORM, *({"gateway": ALL_OF_THE_GATEWAY | {"topology": topology}} for topology in ("split", "combined"))):
-        for workload in of_kind(render(cluster, values), "Deployment", "Job"):
+        for workload in of_kind(render(cluster, values), "Deployment", "Job", "CronJob"):
             rendered |= {argument.split("=")[0] for it in containers(pod_of(workload)) for argument in it["args"]}
     assert len(written) > 40 and written - rendered == set()
 

@@ -67,6 +67,7 @@ def everything(topology):
     service = {"type": "LoadBalancer", "nodePort": None, "annotations": {"a": "b"}, "externalTrafficPolicy": "Local",
                "loadBalancerSourceRanges": ["192.0.2.0/24"]}
     return {
+        "monitoring": {part: {"enabled": True} for part in ("podMonitor", "prometheusRule", "dashboards")},
         "services": PIPELINE, "extraEnv": ENVIRONMENT, "drain": {"mode": "delete"}, "imagePullSecrets": ["registry"], **FOR_ALL,
         "networkPolicy": {"enabled": True, "from": {name: PEERS for name in ("metrics", "webhooks", "admin")},
                           "to": {"internet": {"peers": PEERS, "ports": []}, "agents": {"peers": PEERS}, "pipeline": {"ports": []}}},
@@ -74,6 +75,7 @@ def everything(topology):
             "enabled": True, "topology": topology, "database": {"embedded": {"enabled": True}}, "service": {"webhooks": service},
             "ingress": {"enabled": True, "hosts": ["a.example.com", "*.example.com"], "health": True, "className": "nginx",
                         "annotations": {"a": "b"}, "tls": [{"secretName": "cert", "hosts": ["a.example.com"]}]},
+            "probe": {"enabled": True, "adminToken": {"secret": "admin"}}, "signingSecrets": {"probe": {"secret": "probe"}},
             "runs": {"timeoutSeconds": {"slack": 100}, "maxTurns": {"github": 5}},
             "worker": role, "webhooks": role, "combined": role, "admin": {"replicas": 2}, **FOR_ALL,
         },

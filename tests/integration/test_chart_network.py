@@ -19,7 +19,7 @@ def kind_of(workload):
     """What a pod is for."""
     labels = workload["metadata"]["labels"]
     name, component = labels["app.kubernetes.io/name"], labels.get("app.kubernetes.io/component")
-    return component if name == "webhook-gateway" else {"team-operator": "operator"}.get(name, name.removeprefix("webhook-gateway-"))
+    return component if name == "webhook-gateway" and component != "probe" else {"team-operator": "operator"}.get(name, name.removeprefix("webhook-gateway-"))
 
 
 def reach(documents):
@@ -43,6 +43,8 @@ def reach(documents):
     return found
 
 
+# What makes the probe.
+PROBE = {"probe": {"enabled": True, "adminToken": {"secret": "admin"}}, "signingSecrets": {"probe": {"secret": "probe"}}}
 PROBED = {"metrics": {"metrics"}, "health": {EVERYBODY}}
 
 
@@ -71,6 +73,26 @@ def test_one_process_for_all_roles_has_the_rights_of_all(cluster, shared):
     who, where = reach(render(cluster, {"networkPolicy": POLICIES, "gateway": gateway}))["combined"]
     assert who == PROBED | ({"webhooks": {"webhooks", "admin"}} if shared else {"webhooks": {"webhooks"}, "admin": {"admin"}})
     assert where == set(NAMES) - {"pipeline"}
+
+
+@pytest.mark.parametrize("given, where, ports", [
+    ({}, {"dns"}, ["webhooks", "admin"]), ({"url": "https://hooks.example.com"}, {"dns", "internet"}, ["admin"]),
+    ({"url": "https://hooks.example.com", "adminToken": {"secret": ""}}, {"dns", "internet"}, None)], ids=["inside", "outside", "outside-only"])
+def test_the_probe_gets_to_the_gateway(cluster, given, where, ports):
+    gateway = {"enabled": True} | PROBE | {"probe": PROBE["probe"] | given}
+    documents = render(cluster, {"networkPolicy": POLICIES, "gateway": gateway})
+    policy = named(documents, "NetworkPolicy", "webhook-gateway-probe")["spec"]
+    inside = [rule for rule in policy["egress"] if "podSelector" in rule["to"][0]]
+    outside = {name for rule in policy["egress"] for name in NAMES if rule["to"] == [ADDRESSES[name]]}
+    assert outside == where and len(inside) == (ports is not None) and [[p["port"] for p in rule["ports"]] for rule in inside] == [ports] * len(inside)
+    for workload, pod in pods(documents):
+        if kind_of(workload) == "probe":
+            assert selects(policy["podSelector"], pod["metadata"]["labels"])
+        elif ports and kind_of(workload) in ports:
+            assert selects(inside[0]["to"][0]["podSelector"], pod["metadata"]["labels"])
+            its = named(documents, "NetworkPolicy", workload["metadata"]["name"])["spec"]
+            (rule,) = [rule for rule in its["ingress"] if rule["ports"][0]["port"] == kind_of(workload)]
+            assert rule["from"] == [SENDERS[kind_of(workload)], {"podSelector": policy["podSelector"]}]
 
 
 def test_ports_without_peers_are_open_to_everybody(cluster):

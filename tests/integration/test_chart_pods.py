@@ -5,7 +5,7 @@ import itertools
 import pytest
 import yaml
 
-from support.chart import containers, environment, named, of_kind, pod_of, pods, render, selects
+from support.chart import EXAMPLES, containers, environment, named, of_kind, pod_of, pods, render, selects
 from support.cluster import CHART, SYSTEM
 from support.operator_process import run_operator
 
@@ -128,6 +128,22 @@ def of_hook(documents, hook):
 
 def rules_of(mode):
     return yaml.safe_load((CHART / "files" / f"drain-{mode}-rules.yaml").read_text())
+
+
+@pytest.mark.parametrize("files, ways", [
+    ([], ["http://webhook-gateway.incidentfox-system.svc:8070", "http://webhook-gateway-admin.incidentfox-system.svc:8071"]),
+    (["drop-in.yaml"], ["http://incidentfox-orchestrator.incidentfox-system.svc:8070"] * 2),
+    (["drop-in.yaml", "drop-in-split.yaml"], ["http://incidentfox-webhooks.incidentfox-system.svc:8070", "http://incidentfox-orchestrator.incidentfox-system.svc:8070"]),
+], ids=["names", "drop-in", "drop-in-split"])
+def test_the_test_sends_the_probe(cluster, files, ways):
+    probe = {"probe": {"enabled": True, "adminToken": {"secret": "admin"}}, "signingSecrets": {"probe": {"secret": "probe"}}}
+    documents = render(cluster, {"gateway": {"enabled": True} | probe}, files=[EXAMPLES / file for file in files])
+    (job,) = of_kind(documents, "CronJob")
+    (test,) = [d for d in of_hook(documents, "test") if d["metadata"]["name"] == "webhook-gateway-probe"]
+    assert test["spec"] == pod_of(job)["spec"]
+    (container,) = containers(test)
+    assert [a.partition("=")[2] for a in container["args"] if "-url=" in a or a.startswith("--url=")] == ways
+    assert len(of_hook(render(cluster, {"gateway": {"enabled": True}}), "test")) == 1
 
 
 @pytest.mark.parametrize("mode", ["retain", "delete"])

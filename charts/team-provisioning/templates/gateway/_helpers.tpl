@@ -102,6 +102,13 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 {{- end -}}
 
+{{/* Where a role is reached from inside of the cluster: (dict "root" $ "role" webhooks or admin). */}}
+{{- define "gateway.url" -}}
+{{- $services := include "gateway.services" .root | fromYamlArray -}}
+{{- $service := ternary (first $services) (last $services) (eq .role "webhooks") -}}
+http://{{ $service.name }}.{{ .root.Release.Namespace }}.svc:{{ (get .root.Values.gateway.service $service.role).port }}
+{{- end -}}
+
 {{- define "gateway.sharedListener" -}}
 {{- if and .Values.gateway.sharedListener (ne .Values.gateway.topology "combined") -}}
 {{- fail "gateway.sharedListener is for gateway.topology combined; with split, give gateway.service.admin the former name" -}}
