@@ -305,6 +305,17 @@ def test_drain_and_a_running_operator_do_not_fight(some_teams, beside):
     all_ready(teams)
 
 
+def test_drain_takes_the_teams_of_its_shard(some_teams, beside):
+    teams = some_teams("shard")
+    ours, others = all_ready(teams)
+    teams.kube.kubectl("label", "tprov", ours, "--namespace", teams.namespace, "shard=a")
+    done = beside("drain", f"--watch-namespaces={teams.namespace}", "--watch-label-selector=shard in (a, b)")
+    assert done.returncode == 0, done.stderr
+    assert PAUSED in teams.get(ours)["metadata"]["annotations"]
+    assert PAUSED not in teams.get(others)["metadata"].get("annotations", {})
+    assert teams.get(others)["metadata"]["finalizers"] == [FINALIZER]
+
+
 def test_drain_that_deletes(platform_cluster, some_teams, operator, beside, services):
     teams = some_teams("deleted")
     names = all_ready(teams)

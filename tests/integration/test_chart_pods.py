@@ -165,20 +165,17 @@ def test_the_hook_has_an_account_of_its_own(cluster, mode):
 
 
 def test_the_hook_goes_no_further_than_the_operator(cluster):
-    hook = of_hook(render(cluster, {"watchNamespaces": ["a", "b"]}), "pre-delete")
+    hook = of_hook(render(cluster, {"watchNamespaces": ["a", "b"], "watchLabelSelector": "shard in (a, b)"}), "pre-delete")
     assert not of_kind(hook, "ClusterRole", "ClusterRoleBinding")
     assert sorted((d["kind"], d["metadata"]["namespace"]) for d in of_kind(hook, "Role", "RoleBinding")) == list(
         itertools.product(["Role", "RoleBinding"], "ab"))
     (job,) = of_kind(hook, "Job")
-    assert "--watch-namespaces=a,b" in containers(pod_of(job))[0]["args"]
+    assert containers(pod_of(job))[0]["args"][-2:] == ["--watch-namespaces=a,b", "--watch-label-selector=shard in (a, b)"]
 
 
-def test_there_is_no_hook_where_it_would_do_harm(cluster):
-    # drain knows no labels: it would take the teams of other operators, too.
-    nobody = [{"drain": {"mode": "none"}}, {"watchLabelSelector": "shard=a"}, {"rbac": {"create": False}}]
-    assert [of_hook(render(cluster, values), "pre-delete") for values in nobody] == [[], [], []]
-    with pytest.raises(AssertionError, match="watchLabelSelector"):
-        render(cluster, {"drain": {"mode": "delete"}, "watchLabelSelector": "shard=a"})
+def test_there_is_no_hook_where_nobody_wants_it_or_may(cluster):
+    nobody = [{"drain": {"mode": "none"}}, {"rbac": {"create": False}}]
+    assert [of_hook(render(cluster, values), "pre-delete") for values in nobody] == [[], []]
     (job,) = of_hook(render(cluster, {"rbac": {"create": False}, "drain": {"serviceAccount": "mine"}}), "pre-delete")
     assert pod_of(job)["spec"]["serviceAccountName"] == "mine"
 

@@ -62,12 +62,9 @@ team-operator
 {{- end }}
 {{- end -}}
 
-{{/* Whether an uninstall drains the teams. drain knows no labels, so it would take those of other operators, too. */}}
+{{/* Whether an uninstall drains the teams. */}}
 {{- define "team-operator.drains" -}}
-{{- if and (eq .Values.drain.mode "delete") .Values.watchLabelSelector -}}
-{{- fail "drain.mode: delete would delete the teams of operators with another watchLabelSelector, too" -}}
-{{- end -}}
-{{- if and (ne .Values.drain.mode "none") (not .Values.watchLabelSelector) (or .Values.rbac.create .Values.drain.serviceAccount) -}}
+{{- if and (ne .Values.drain.mode "none") (or .Values.rbac.create .Values.drain.serviceAccount) -}}
 true
 {{- end -}}
 {{- end -}}

@@ -74,7 +74,8 @@ class Drain {
     const std::vector<std::string> everywhere{""};
     for (const std::string& ns : options_.watch_namespaces.empty() ? everywhere : options_.watch_namespaces) {
       const Status listed = kube::list_all(
-          session_.api(), session_.call(), {.type = domain::kTeamProvisionings, .ns = ns},
+          session_.api(), session_.call(),
+          {.type = domain::kTeamProvisionings, .ns = ns, .label_selector = options_.watch_label_selector},
           [&](std::string_view text) -> Status {
             json::Document document;
             TP_TRY(document.parse(text));

@@ -88,6 +88,9 @@ options::Table drain_table(DrainOptions& o) {
             .env = "K8S_NAMESPACE",
             .help = "Only the teams of these namespaces. Without it: all.",
             .value = options::list(o.watch_namespaces)})
+      .add({.flag = "watch-label-selector",
+            .help = "Only the teams with these labels, as in shard=a. Without it: all, other operators' too.",
+            .value = options::text(o.watch_label_selector)})
       .add({.flag = "mode",
             .default_value = "retain",
             .help = "retain: takes the operator's finalizer off each team and pauses it; all that a team has "

@@ -28,6 +28,7 @@ struct DrainOptions {
 
   std::string kubeconfig;
   std::vector<std::string> watch_namespaces;
+  std::string watch_label_selector;
   Mode mode = Mode::Retain;
   std::chrono::milliseconds time_limit{};
 };
