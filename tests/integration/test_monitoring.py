@@ -146,6 +146,15 @@ def test_prometheus_takes_the_scrape_config_of_the_manual(tmp_path):
     assert code == 0, said
 
 
+def test_the_manuals_inhibitions_are_about_alerts_that_exist():
+    (block,) = [b for b in re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "docs" / "monitoring.md").read_text(), re.M | re.S) if "inhibit_rules" in b]
+    for rule in yaml.safe_load(block)["inhibit_rules"]:
+        assert set(rule) == {"source_matchers", "target_matchers"}
+        for matcher in (*rule["source_matchers"], *rule["target_matchers"]):
+            names = re.fullmatch(r'alertname =~? "([\w|]+)"', matcher)[1].split("|")
+            assert set(names) <= set(alerts()), matcher
+
+
 # ---------------------------------------------------------------- dashboards
 
 
