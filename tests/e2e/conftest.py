@@ -1,5 +1,7 @@
 """One operator for all suites that break nothing, and the judge of every status that it writes."""
 
+import pathlib
+
 import pytest
 
 from support.cluster import OwnCluster
@@ -56,5 +58,17 @@ def audit(cluster):
     return cluster.audit
 
 
+def group_of(item):
+    """Tests that two processes may not share out (pytest-xdist, --dist loadgroup): what one cluster's operator did is looked at as a whole
+    by some of them. What has all to itself may run anywhere."""
+    if "gateway" in item.path.parts or {"broken", "own_postgres"} & set(item.fixturenames):
+        return item.module.__name__.rpartition(".")[2]
+    return "platform" if "platform_cluster" in item.fixturenames else "cluster"
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.module.__name__ == "test_rights")
+    for item in items:
+        if item.path.is_relative_to(pathlib.Path(__file__).parent):
+            item.add_marker(pytest.mark.xdist_group(group_of(item)))

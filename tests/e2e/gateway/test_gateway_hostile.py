@@ -63,9 +63,6 @@ class Edge:
         self.stored |= {hook.id for hook in hooks}
 
     def refused(self, status):
-        return self.gateway.metric("webhook_gateway_refused_total", listener="webhooks", status=str(status))
-
-    def refused(self, status):
         """Requests that the listener answered by itself."""
         return self.gateway.metric("webhook_gateway_refused_total", listener="webhooks", status=str(status))
 
