@@ -14,4 +14,12 @@ void give_large_blocks_back() noexcept {
 #endif
 }
 
+void limit_arenas(int most) noexcept {
+#ifdef __GLIBC__
+  static_cast<void>(mallopt(M_ARENA_MAX, most));  // cannot fail for a positive number
+#else
+  static_cast<void>(most);
+#endif
+}
+
 }  // namespace tp

@@ -126,4 +126,4 @@ def test_a_crash_at_every_call(teams, operator, services, request, figure):
             assert len({dict(c["headers"])["Idempotency-Key"] for c in side.bootstraps()}) == 1, name
         assert len(side.nodes()) == 1, name
         assert str(side.config()).replace(name, "pattern") == str(pattern_side.config()), name
-    assert all(node["parent_id"] == ORG for node in services.config_service.state()["nodes"] if node["node_id"] != ORG)
+        assert [node["parent_id"] for node in side.nodes()] == [ORG], name

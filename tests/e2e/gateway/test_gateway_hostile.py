@@ -23,7 +23,7 @@ from support.postgres import INGEST_ROLE
 from support.waiting import eventually
 
 BUDGET = 64  # MiB: --bytes-in-flight, its default
-MEMORY = (64 + BUDGET) << 20
+MEMORY = (64 + BUDGET + 16) << 20  # 122 MiB, and 132 on a machine that is busy
 SLOW = 5000
 CONFIG = """
 endpoints:
