@@ -164,8 +164,8 @@ def test_the_fleet_follows_the_default_at_the_rate(fleet_cluster, releases):
     assert shown[0].split()[:5] == ["NAME", "DEFAULT", "TEAMS", "WANTED", "FAILED"] and shown[1].split()[:5] == ["v1", "true", "200", "200", "0"]
 
     begun = time.monotonic()
+    releases.mark("v2", True)  # the newest counts, and at no time is there none
     releases.mark("v1", False)
-    releases.mark("v2", True)
     moved = {}  # team -> when it was first seen on v2
     looks = [0.0]
 
