@@ -190,8 +190,8 @@ def test_the_fleet_follows_the_default_at_the_rate(fleet_cluster, releases):
 
     # A default that fails stops by itself: as many as may fail are put back, and no other follows.
     releases.make("broken", progressDeadline="10s")
-    releases.mark("v2", False)
     releases.mark("broken", True)
+    releases.mark("v2", False)
     eventually(lambda: releases.status("broken")["failedTeams"] >= 3 and releases.status("broken")["progressingTeams"] == 0, 90)
     on_v2 = [t for t in teams.all() if t["status"]["activeRelease"] == "v2"]
     assert len([t for t in on_v2 if reason(t) == "RolledBack"]) == releases.status("broken")["failedTeams"] <= 10
