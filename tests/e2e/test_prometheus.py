@@ -107,17 +107,21 @@ def test_every_query_of_the_dashboards_has_data(scene):
 
 def test_everything_that_alerts_look_at_is_there(scene):
     """A label's value that is misspelt would make an alert that never fires. Counters and states exist at 0."""
-    missing = set()
+    selectors = set()
     for where, expression in queries():
         for name, matchers in SELECTOR.findall(expression):
             wanted = [(label, operator, value) for label, operator, value in MATCHER.findall(matchers) if "$" not in value]
             for chosen, (_, operator, value) in enumerate(wanted):
                 for one in value.split("|") if operator == "=~" else [value]:
                     parts = [f'{k}{o}"{one if i == chosen else v}"' for i, (k, o, v) in enumerate(wanted)]
-                    selector = f"{name}{{{','.join(parts)}}}"
-                    if not scene.prometheus.query(f"count({selector})"):
-                        missing.add(f"{where}: {selector}")
-    assert not missing, "\n".join(sorted(missing))
+                    selectors.add((where, f"{name}{{{','.join(parts)}}}"))
+
+    def all_are_there():
+        missing = [f"{where}: {selector}" for where, selector in sorted(selectors) if not scene.prometheus.query(f"count({selector})")]
+        assert not missing, "\n".join(missing)
+        return True
+
+    eventually(all_are_there, 30)
 
 
 def test_each_role_is_told_by_a_metric_that_no_other_has(database, gateways):
@@ -131,7 +135,7 @@ def test_each_role_is_told_by_a_metric_that_no_other_has(database, gateways):
 
 
 def test_a_team_keeps_its_namespace(scene):
-    ((labels, _),) = scene.prometheus.query('teamprovisioning_stalled{name="stuck"}')
+    ((labels, _),) = eventually(lambda: scene.prometheus.query('teamprovisioning_stalled{name="stuck"}'), 30)
     assert labels["namespace"] == NAMESPACE and "exported_namespace" not in labels
 
 
