@@ -51,7 +51,7 @@ class Server::Impl {
       : routes_(std::move(routes)),
         limits_(limits),
         log_(std::move(log)),
-        on_refusal_(std::move(on_refusal)),
+        on_refusal_(on_refusal ? std::move(on_refusal) : [](int /*status*/) {}),
         connections_(limits_.connections, limits_.connections_per_peer),
         budget_(limits_.bytes_in_flight),
         loops_(std::max<std::size_t>(limits_.io_threads, 1)),
@@ -62,12 +62,9 @@ class Server::Impl {
     static_cast<void>(listener.release());
     port_ = acceptor_.local_endpoint().port();
     for (Loop& loop : loops_) {
-      loop.context.emplace(SessionContext{loop.io, routes_, limits_, clock_, log_, handlers_, budget_, busy_,
-                                          loop.mailbox,
-                                          [this, &loop](Session& session) { on_change(loop, session); },
-                                          [this](int status) {
-                                            if (on_refusal_) on_refusal_(status);
-                                          }});
+      loop.context.emplace(
+          SessionContext{loop.io, routes_, limits_, clock_, log_, handlers_, budget_, busy_, loop.mailbox,
+                         [this, &loop](Session& session) { on_change(loop, session); }, on_refusal_});
     }
     await_connections();
     threads_.reserve(loops_.size());

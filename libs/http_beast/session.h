@@ -48,7 +48,7 @@ struct SessionContext {
   std::atomic<std::size_t>& busy;  // sessions of which busy() is true
   std::shared_ptr<Mailbox> mailbox;
   std::function<void(Session&)> on_change;  // it became idle or closed
-  std::function<void(int status)> on_refusal;
+  const std::function<void(int status)>& on_refusal;
   Drain drain = Drain::No;
 };
 

@@ -119,6 +119,16 @@ Result<ConnectTo> parse_connect_to(std::string_view text) {
   return ConnectTo{std::move(from->host), from->port, *std::move(target)};
 }
 
+Result<std::vector<ConnectTo>> parse_connect_to(const std::vector<std::string>& flags) {
+  std::vector<ConnectTo> rules;
+  for (const std::string& flag : flags) {
+    auto rule = parse_connect_to(std::string_view{flag});
+    if (!rule) return std::move(rule).error().wrap("--connect-to");
+    rules.push_back(*std::move(rule));
+  }
+  return rules;
+}
+
 Endpoint route(const Endpoint& endpoint, const std::vector<ConnectTo>& rules) {
   const auto rule =
       std::find_if(rules.begin(), rules.end(), [&](const ConnectTo& r) { return r.matches(endpoint); });

@@ -51,6 +51,8 @@ struct ConnectTo {
 // HOST:PORT=ADDRESS:PORT, e.g. ".svc.cluster.local:8080=127.0.0.1:9000". InvalidArgument names the part that
 // is wrong.
 [[nodiscard]] Result<ConnectTo> parse_connect_to(std::string_view text);
+// Of each value of the flag --connect-to, which the error names.
+[[nodiscard]] Result<std::vector<ConnectTo>> parse_connect_to(const std::vector<std::string>& flags);
 
 // The target of the first rule that matches, else `endpoint` itself.
 [[nodiscard]] Endpoint route(const Endpoint& endpoint, const std::vector<ConnectTo>& rules);

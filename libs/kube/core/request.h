@@ -35,6 +35,10 @@ struct WatchQuery {
   bool send_initial_events = false;  // WatchList: synthetic ADDED events, then the marked bookmark
 };
 
+// As metadata.resourceVersion of an apply that is to create: only an object without a past may have it, so
+// the server refuses (409) wherever something exists.
+inline constexpr std::string_view kMustNotExist = "1";
+
 struct ApplyQuery {
   std::string_view field_manager;
   bool force = true;

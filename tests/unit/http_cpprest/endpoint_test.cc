@@ -56,6 +56,15 @@ TEST_CASE("parse_connect_to: exact names and suffixes") {
   }
 }
 
+TEST_CASE("parse_connect_to: all of a flag, or the one that is wrong") {
+  const std::vector<std::string> flags{"a:1=b:2", "c:3=d:4"};
+  CHECK(*parse_connect_to(flags) == std::vector{*parse_connect_to(flags[0]), *parse_connect_to(flags[1])});
+  CHECK(parse_connect_to(std::vector<std::string>{})->empty());
+  const auto wrong = parse_connect_to(std::vector<std::string>{"a:1=b:2", "c:3"});
+  REQUIRE_FALSE(wrong);
+  CHECK(wrong.error().message.find("--connect-to: \"c:3\"") != std::string::npos);
+}
+
 TEST_CASE("route: the first rule that matches decides") {
   const std::vector<ConnectTo> rules{*parse_connect_to("config.svc.local:80=127.0.0.1:1"),
                                      *parse_connect_to(".svc.local:80=127.0.0.1:2")};

@@ -28,12 +28,7 @@ Status Services::connect(const RunOptions& options, metrics::Registry* registry)
     return registry == nullptr ? platform::CallObserver{}
                                : platform::count_calls(*registry, "teamprovisioning", service);
   };
-  std::vector<http::ConnectTo> rules;
-  for (const std::string& rule : options.connect_to) {
-    auto parsed = http::parse_connect_to(rule);
-    if (!parsed) return std::move(parsed).error().wrap("--connect-to");
-    rules.push_back(*std::move(parsed));
-  }
+  TP_ASSIGN_OR_RETURN(const auto rules, http::parse_connect_to(options.connect_to));
   TP_ASSIGN_OR_RETURN(config_client_,
                       client("--config-service-url", options.build.config_service_url, rules));
   config_token_.emplace(options.config_service_token_file, clock_, log_.named("token"));

@@ -38,7 +38,6 @@ using State = TeamReport::State;
 
 constexpr std::string_view kManager = "team-operator-import";  // of dry runs
 constexpr std::string_view kTrialName = "team-operator-import";
-constexpr const char* kMustNotExist = "1";  // as resourceVersion of an apply
 
 bool is_child_kind(const kube::ResourceType& type) {
   return std::find(kOwnedKinds.begin(), kOwnedKinds.end(), type) != kOwnedKinds.end();
@@ -309,7 +308,7 @@ class Import {
     });
     Json trial = action.object;
     trial["metadata"]["name"] = kTrialName;
-    trial["metadata"]["resourceVersion"] = kMustNotExist;
+    trial["metadata"]["resourceVersion"] = kube::kMustNotExist;
     trial["metadata"].erase("ownerReferences");  // there is no such owner yet
     const auto tried =
         session_.api().apply(session_.call(), type, {observed.team->meta.key.ns, std::string{kTrialName}},
@@ -360,7 +359,7 @@ class Import {
     for (TeamReport& team : report_.teams) {
       if (team.resource.is_null()) continue;
       Json body = team.resource;
-      body["metadata"]["resourceVersion"] = kMustNotExist;
+      body["metadata"]["resourceVersion"] = kube::kMustNotExist;
       const auto applied =
           session_.api().apply(session_.call(), domain::kTeamProvisionings, team.key, json::dump(body),
                                {.field_manager = options_.field_manager, .force = false});

@@ -14,9 +14,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-// Only an object without a past may have this one: the server refuses it (409) wherever something exists.
-constexpr std::string_view kMustNotExist = "1";
-
 const kube::ApplyQuery kApply{.field_manager = kFieldManager};
 
 // A stranger that has a child's name goes without our hearing of it: no watch shows it.
@@ -76,7 +73,7 @@ struct Executor::Run {
 
   Status operator()(const CreateServiceAccount& action) {
     Json body = action.object;
-    body["metadata"]["resourceVersion"] = kMustNotExist;
+    body["metadata"]["resourceVersion"] = kube::kMustNotExist;
     ++outcome.writes;
     const auto applied = api.apply(ctx, kube::kServiceAccounts, key_of(body), json::dump(body), kApply);
     if (applied) return remember(caches.account(key_of(body).name, team.meta.key.ns), applied->object);
@@ -184,7 +181,7 @@ struct Executor::Run {
 
   Status create(const ApplyChild& action) {
     Json body = action.object;
-    body["metadata"]["resourceVersion"] = kMustNotExist;
+    body["metadata"]["resourceVersion"] = kube::kMustNotExist;
     Status sent = send(action, body);
     if (sent || !is_taken(sent.error().code)) return sent;
     return judge(action);

@@ -14,8 +14,6 @@
 namespace tp::provisioner {
 namespace {
 
-constexpr std::string_view kMustNotExist = "1";  // as in execute.cc
-
 kube::ObjectKey key_of(const Team& team) { return {team.meta.key.ns, token_secret_name(team)}; }
 
 }  // namespace
@@ -66,7 +64,7 @@ Status TokenVault::store(const Context& ctx,
   const kube::ObjectKey key = key_of(team);
   nlohmann::json body = build_token_secret(team, key.name, issued.id, issued.token.reveal());
   if (uid.empty()) {
-    body["metadata"]["resourceVersion"] = kMustNotExist;
+    body["metadata"]["resourceVersion"] = kube::kMustNotExist;
   } else {
     body["metadata"]["uid"] = uid;
   }

@@ -459,11 +459,7 @@ class App {
     if (!options.config_file.empty()) {
       TP_ASSIGN_OR_RETURN(base_.config, load_config(options.config_file));
     }
-    for (const std::string& rule : options.connect_to) {
-      auto parsed = http::parse_connect_to(rule);
-      if (!parsed) return std::move(parsed).error().wrap("--connect-to");
-      base_.connect_to.push_back(*std::move(parsed));
-    }
+    TP_ASSIGN_OR_RETURN(base_.connect_to, http::parse_connect_to(options.connect_to));
     TP_TRY(serve_health());
     base_.log.info("gateway starts", {{"version", TP_VERSION}});
     TP_TRY(wait_for_schema(stop));

@@ -76,12 +76,7 @@ Result<ProbeReport> run_probe(const ProbeOptions& options, std::stop_token stop,
     return Error{ErrorCode::InvalidArgument, "--admin-url and --admin-token-file belong together"};
   const SystemClock clock;
   SystemRng rng;
-  std::vector<http::ConnectTo> rules;
-  for (const std::string& rule : options.connect_to) {
-    auto parsed = http::parse_connect_to(rule);
-    if (!parsed) return std::move(parsed).error().wrap("--connect-to");
-    rules.push_back(*std::move(parsed));
-  }
+  TP_ASSIGN_OR_RETURN(const auto rules, http::parse_connect_to(options.connect_to));
   const auto connect = [&](const std::string& url,
                            const char* flag) -> Result<std::unique_ptr<http::HttpClient>> {
     http::ClientOptions its{.base_url = url, .user_agent = "webhook-gateway/" TP_VERSION};

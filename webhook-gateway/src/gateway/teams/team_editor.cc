@@ -17,8 +17,6 @@ using Json = nlohmann::json;
 // Of a resource that changes under our hands, which is the operator's status as a rule: a few times in a
 // second after a change.
 constexpr int kTries = 10;
-// Only an object without a past may have this version: the server refuses it wherever something exists.
-constexpr std::string_view kMustNotExist = "1";
 
 const kube::ApplyQuery kApply{.field_manager = TeamEditor::kFieldManager, .force = false};
 
@@ -76,7 +74,7 @@ Result<TeamResourcePointer> TeamEditor::create(const Context& ctx,
   const Json skeleton{
       {"apiVersion", domain::kTeamProvisionings.api_version()},
       {"kind", domain::kTeamProvisionings.kind},
-      {"metadata", {{"name", key.name}, {"namespace", key.ns}, {"resourceVersion", kMustNotExist}}},
+      {"metadata", {{"name", key.name}, {"namespace", key.ns}, {"resourceVersion", kube::kMustNotExist}}},
       {"spec", {{"orgId", team.org_id}, {"teamNodeId", team.team_node_id}}}};
   const auto applied =
       api_.apply(ctx, domain::kTeamProvisionings, key, json::dump(edited(skeleton, edits)), kApply);
