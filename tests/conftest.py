@@ -11,7 +11,9 @@ import pytest
 from support import platform
 from support.cluster import Cluster, OwnCluster
 from support.gateway import GatewayProcess, migrate
+from support.gateway_chart import GatewayPods
 from support.postgres import INGEST_ROLE, WORKER_ROLE, OwnServer, Server
+from support.provisioning import HELM_ALONE
 from support.stubs import StubServices
 from support.teams import Teams
 
@@ -35,7 +37,7 @@ def cluster(state):
     """The cluster of the run, with the chart installed. Nothing may break it."""
     with contextlib.ExitStack() as stack:
         cluster = Cluster.of_environment() if WORKER == "gw0" else stack.enter_context(OwnCluster(state / "cluster"))
-        cluster.install_chart()
+        cluster.install_chart(*HELM_ALONE)
         yield cluster
         cluster.uninstall_chart()
 
@@ -119,13 +121,21 @@ def stubs(state, request):
         yield stubs
 
 
+@pytest.fixture(scope="session")
+def pods(cluster, state, migrated):
+    """What the chart gives the gateway's processes on the cluster of the run."""
+    pods = GatewayPods(cluster, state, migrated)
+    yield pods
+    pods.close()
+
+
 @pytest.fixture
-def gateways(state, stubs, request):
+def gateways(state, stubs, pods, request):
     """gateways(database, roles=("webhooks",), claim_lease="2s") starts one; all are stopped, and their logs judged, at the end."""
     with contextlib.ExitStack() as stack:
         def make(database, start=True, **settings):
             directory = state / f"gateway-{request.node.name}-{next(COUNTER)}"
-            gateway = GatewayProcess(directory, database, stubs, **settings)
+            gateway = GatewayProcess(directory, database, stubs, pods=pods, **settings)
             stack.callback(gateway.close)
             return gateway.start() if start else gateway
 

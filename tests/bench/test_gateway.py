@@ -143,7 +143,7 @@ def test_rates(server, database, stubs, state, templates, report, bodies):
 
     direct("insert", "PostgreSQL, INSERT of batches into one table")
     direct("writer", "the gateway's inbox without HTTP")
-    with GatewayProcess(state / f"rates-{len(bodies)}", database, stubs, "webhooks", database_role=INGEST_ROLE) as gateway:
+    with GatewayProcess(state / f"rates-{len(bodies)}", database, stubs, "webhooks") as gateway:
         load("http", port=gateway.ports["webhooks"], **common | {"requests": 2_000})  # opens its connections to the database
         for connections in CONNECTIONS:
             cost = Cost(server, gateway)
@@ -156,7 +156,7 @@ def test_rates(server, database, stubs, state, templates, report, bodies):
 
 
 def test_memory(database, stubs, state, templates, report):
-    with GatewayProcess(state / "memory", database, stubs, "webhooks", database_role=INGEST_ROLE) as gateway:
+    with GatewayProcess(state / "memory", database, stubs, "webhooks") as gateway:
         idle = most_memory(gateway.pid)
         done = load("http", port=gateway.ports["webhooks"], connections=512, templates=templates["Slack, 2 KB"], requests=BURST, seconds=600)
         assert done["statuses"] == {"200": BURST}

@@ -6,10 +6,11 @@ import time
 import pytest
 
 from support import provisioning
-from support.admin_api import NAMESPACE, Api, admin_kubeconfig
+from support.admin_api import NAMESPACE, Api
 from support.cluster import OwnCluster
 from support.gateway import GatewayProcess
-from support.stubs import ADMIN_TOKEN, StubServices
+from support.gateway_chart import GatewayPods
+from support.stubs import StubServices
 from support.waiting import eventually
 
 TITLE = "provisioning"
@@ -21,14 +22,12 @@ pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture
-def api(state, database):
+def api(state, database, migrated):
     with OwnCluster(state / "bench-provisioning") as cluster, StubServices(state / "bench-services", provisioning.SEED) as services:
         provisioning.install(cluster)
         cluster.kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
         operator = provisioning.operator_process(cluster, state / "operator-bench", services).start()
-        with GatewayProcess(state / "gateway-bench", database, services, roles=("admin",), team_namespace=NAMESPACE,
-                            kubeconfig=admin_kubeconfig(cluster, state / "bench.kubeconfig"),
-                            env={"ORCHESTRATOR_INTERNAL_ADMIN_TOKEN": ADMIN_TOKEN}) as gateway:
+        with GatewayProcess(state / "gateway-bench", database, services, "admin", GatewayPods(cluster, state, migrated)) as gateway:
             eventually(lambda: gateway.fetch("health-probe", "/readyz") == (200, "ok\n"), 30)
             yield Api(gateway)
         operator.close()

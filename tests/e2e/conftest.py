@@ -5,6 +5,7 @@ import pathlib
 import pytest
 
 from support.cluster import OwnCluster
+from support.gateway_chart import GatewayPods
 from support.operator_process import OperatorProcess
 from support.provisioning import SEED, install
 from support.status_oracle import StatusOracle
@@ -34,6 +35,12 @@ def platform_cluster(state):
     with OwnCluster(state / "platform-cluster") as cluster:
         install(cluster)
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def platform_pods(platform_cluster, state, migrated):
+    """What the chart gives the gateway's processes there."""
+    return GatewayPods(platform_cluster, state / "platform-pods", migrated)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from support import legacy
-from support.admin_api import Api, admin_kubeconfig
+from support.admin_api import Api
 from support.gateway import GatewayProcess
 from support.kube import TEAM, Follower
 from support.operator_process import run_operator
@@ -175,7 +175,7 @@ def blocks(report):
     return found
 
 
-def test_twenty_teams_are_adopted_and_given_back(platform_cluster, kube, operator, import_, services, database, state, tmp_path):
+def test_twenty_teams_are_adopted_and_given_back(platform_cluster, platform_pods, kube, operator, import_, services, database, state, tmp_path):
     made = {id(team): legacy.create(kube, *manifests(team)) for team in FORMER}
     replicas = {o["metadata"]["name"]: team.replicas for team in FORMER for o in made[id(team)] if o["kind"] == "Deployment"}
     assert len(replicas) == 10 and len(FORMER) == 20
@@ -263,8 +263,7 @@ def test_twenty_teams_are_adopted_and_given_back(platform_cluster, kube, operato
     assert (again.returncode, again.stdout) == (0, "") and "20 exist already" in again.stderr, again.stderr
 
     # The admin API goes on as if it had made them.
-    kubeconfig = admin_kubeconfig(platform_cluster, tmp_path / "admin.kubeconfig")
-    with GatewayProcess(state / "gateway-import", database, services, roles="admin", kubeconfig=kubeconfig, team_namespace=NAMESPACE) as gateway:
+    with GatewayProcess(state / "gateway-import", database, services, "admin", platform_pods, team_namespace=NAMESPACE) as gateway:
         eventually(lambda: gateway.fetch("health-probe", "/readyz") == (200, "ok\n"), what="the TeamProvisionings are listed")
         was = teams.get("team-hooli-web")["spec"]
         status, answer = Api(gateway).call("POST", "schedules/team?wait=60", {

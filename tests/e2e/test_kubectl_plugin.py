@@ -182,9 +182,9 @@ def write_shim(directory, port=0):
     return str(shim)
 
 
-def test_webhooks_are_looked_at_and_replayed(team, teams, platform_cluster, services, database, state, tmp_path):
+def test_webhooks_are_looked_at_and_replayed(team, teams, platform_cluster, platform_pods, services, database, state, tmp_path):
     (tmp_path / "token").write_text(ADMIN_TOKEN + "\n")
-    with GatewayProcess(state / "gateway-plugin", database, services, **UNLIMITED) as gateway:
+    with GatewayProcess(state / "gateway-plugin", database, services, pods=platform_pods, **UNLIMITED) as gateway:
         where = (f"--gateway-url={gateway.admin_url}", f"--token-file={tmp_path / 'token'}")
         assert all(a.accepted for a in webhooks.send_all(gateway.url, [webhooks.slack(CHANNEL)]))
         wait_until_settled(database)

@@ -9,7 +9,6 @@ import urllib.request
 import pytest
 
 from support import platform, webhooks
-from support.admin_api import admin_kubeconfig
 from support.cluster import ROOT
 from support.gateway import free_port
 from support.metrics import documented, samples, served
@@ -90,8 +89,8 @@ def test_every_metric_of_the_operator_is_documented_and_the_other_way_round(oper
     assert_lints(text)
 
 
-def test_every_metric_of_the_gateway_is_documented_and_the_other_way_round(database, gateways, platform_cluster, state):
-    gateway = gateways(database, kubeconfig=admin_kubeconfig(platform_cluster, state / "metrics-admin.kubeconfig"))
+def test_every_metric_of_the_gateway_is_documented_and_the_other_way_round(database, gateways):
+    gateway = gateways(database)
     # Those of a secret come with its first use, those of the inbox with the worker's first look at it.
     assert webhooks.send(gateway.url, webhooks.slack(platform.channel(0))).accepted
 

@@ -22,7 +22,7 @@ from psycopg import sql
 from support import provisioning
 from support.audit import AuditLog
 from support.chart import EXAMPLES, containers, environment, pod_of, pods, render
-from support.cluster import CHART, CRD_NAMES, RELEASE, ROOT, SYSTEM, OwnCluster
+from support.cluster import CHART, CRD_NAMES, DEMO, RELEASE, ROOT, SYSTEM, OwnCluster
 from support.kube import MERGE, TEAM
 from support.operator_process import ChartProcess
 from support.postgres import INGEST_ROLE, WORKER_ROLE
@@ -321,14 +321,17 @@ def uninstall(plane, state, operator, mode):
     return printed.splitlines()
 
 
-def test_a_release_from_the_version_before_to_its_end(plane, operator, services, state):
+def test_a_release_from_the_version_before_to_its_end(plane, operator, services, state, tmp_path):
     provisioning.make_secrets(plane)
     before = listed(plane)
-    values = [*provisioning.HELM, "--set", "gateway.enabled=true", "--namespace", SYSTEM]
+    values = [*provisioning.HELM, "--namespace", SYSTEM]
     teams = Teams(plane.kube, TEAMS)
 
     # The version before, with teams that hold a finalizer.
-    plane.helm("install", RELEASE, str(FORMER), *values)
+    known = yaml.safe_load(DEMO.read_text())
+    del known["gateway"]["signingSecrets"]["probe"]
+    (tmp_path / "known.yaml").write_text(yaml.safe_dump(known))
+    plane.helm("install", RELEASE, str(FORMER), "--values", str(tmp_path / "known.yaml"), "--namespace", SYSTEM)
     plane.wait_for_crd()
     operator.start()
     teams.apply("goes", pipeline=scheduled())

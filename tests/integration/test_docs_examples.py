@@ -253,7 +253,7 @@ def test_a_dump_is_restored_as_the_manual_says(postgres, database, state, tmp_pa
         assert [str(row["id"]) for row in other.query("SELECT id FROM orchestrator.inbox")] == [begun]
         (ended,) = other.query("SELECT id::text, state, reason FROM orchestrator.events")
         assert ended == {"id": fresh, "state": "dead", "reason": "restored"}
-        with GatewayProcess(state / "gateway-restored", other, None, roles="webhooks", database_role=INGEST_ROLE):
+        with GatewayProcess(state / "gateway-restored", other, None, roles="webhooks"):
             pass  # it is ready: its login has its rights again
     finally:
         other.drop()

@@ -8,9 +8,10 @@ import subprocess
 import pytest
 import yaml
 
+from support.chart import render
 from support.cluster import CHART, ROOT
-from support.monitoring import (ALERTS, DASHBOARDS, EVERYTHING, HEALTH, PROGRAMS, RUNBOOKS, alerts, argo_health, known_metrics, of_kind, panels,
-                                queries, render, rules, strangers, tool)
+from support.monitoring import (ALERTS, DASHBOARDS, EVERYTHING, HEALTH, PROGRAMS, RUNBOOKS, alerts, argo_health, by_program, known_metrics, panels,
+                                queries, rules, strangers, tool)
 from support.status_oracle import kstatus
 from support.tools import built
 from support.waiting import eventually
@@ -188,13 +189,13 @@ def test_a_dashboard_is_whole(file):
 # ---------------------------------------------------------------- the chart
 
 
-def test_the_chart_has_them_where_they_are_wanted(cluster, tmp_path):
+def test_the_chart_has_them_where_they_are_wanted(cluster):
     kinds = ("PodMonitor", "PrometheusRule")
-    assert not [d for d in render(cluster, tmp_path, {}) if d["kind"] in kinds or d["metadata"]["name"].endswith("-dashboard")]
-    documents = render(cluster, tmp_path, EVERYTHING)
+    assert not [d for d in render(cluster, {}) if d["kind"] in kinds or d["metadata"]["name"].endswith("-dashboard")]
+    documents = render(cluster, EVERYTHING)
     deployments = [d["spec"]["template"] for d in documents if d["kind"] == "Deployment"]
     monitored = []
-    for name, monitor in of_kind(documents, "PodMonitor").items():
+    for name, monitor in by_program(documents, "PodMonitor").items():
         selector = monitor["spec"]["selector"]["matchLabels"]
         pods = [pod for pod in deployments if selector.items() <= pod["metadata"]["labels"].items()]
         monitored += pods
@@ -216,7 +217,7 @@ def test_an_api_server_with_the_definitions_takes_them(cluster, tmp_path):
     if cluster.audit is None:
         pytest.skip("puts definitions into the cluster, which is somebody else's")
     cluster.kube.kubectl("apply", "--server-side", f"--filename={built('monitoring', 'monitoring-crds.yaml')}")
-    documents = [d for d in render(cluster, tmp_path, EVERYTHING_SET)
+    documents = [d for d in render(cluster, EVERYTHING_SET)
                  if d["kind"] in ("PodMonitor", "PrometheusRule") or d["metadata"]["name"].endswith("-dashboard")]
     assert len(documents) == 6
     file = tmp_path / "monitoring.yaml"
@@ -231,9 +232,9 @@ def test_an_api_server_with_the_definitions_takes_them(cluster, tmp_path):
     eventually(taken, 60)
 
 
-def test_the_gateways_are_there_with_the_gateway(cluster, tmp_path):
-    documents = render(cluster, tmp_path, {"monitoring": EVERYTHING["monitoring"]})
-    assert set(of_kind(documents, "PodMonitor")) == set(of_kind(documents, "PrometheusRule")) == {"team-operator"}
+def test_the_gateways_are_there_with_the_gateway(cluster):
+    documents = render(cluster, {"monitoring": EVERYTHING["monitoring"]})
+    assert set(by_program(documents, "PodMonitor")) == set(by_program(documents, "PrometheusRule")) == {"team-operator"}
 
 
 SETTINGS = {
@@ -246,11 +247,11 @@ EVERYTHING_SET = {"gateway": {"enabled": True}, "monitoring": {part: {"enabled":
 
 
 def test_values_reach_what_is_monitored(cluster, tmp_path):
-    documents = render(cluster, tmp_path, EVERYTHING_SET)
-    for monitor in of_kind(documents, "PodMonitor").values():
+    documents = render(cluster, EVERYTHING_SET)
+    for monitor in by_program(documents, "PodMonitor").values():
         assert monitor["spec"]["podMetricsEndpoints"][0]["interval"] == "15s" and monitor["metadata"]["labels"]["release"] == "prometheus"
     found = {}
-    for rule_set in of_kind(documents, "PrometheusRule").values():
+    for rule_set in by_program(documents, "PrometheusRule").values():
         assert rule_set["metadata"]["labels"]["release"] == "prometheus"
         file = tmp_path / f"{rule_set['metadata']['name']}.yaml"
         file.write_text(yaml.safe_dump(rule_set["spec"]))
@@ -274,9 +275,9 @@ def test_values_reach_what_is_monitored(cluster, tmp_path):
 @pytest.mark.parametrize("settings, said", [
     ({"disabled": ["TeamStaled"]}, "there is no alert TeamStaled"), ({"objectives": {"teamsReady": 0.5}}, "teamsReady"),
     ({"thresholds": {}}, "thresholds")], ids=["unknown-alert", "objective", "unknown-key"])
-def test_wrong_values_are_refused(cluster, tmp_path, settings, said):
+def test_wrong_values_are_refused(cluster, settings, said):
     with pytest.raises(AssertionError, match=said):
-        render(cluster, tmp_path, {"monitoring": {"prometheusRule": {"enabled": True} | settings}})
+        render(cluster, {"monitoring": {"prometheusRule": {"enabled": True} | settings}})
 
 
 # ---------------------------------------------------------------- Argo CD

@@ -9,7 +9,6 @@ import pytest
 from support import platform, webhooks
 from support.gateway import ROLES, UNLIMITED
 from support.hostile import Flood, Honest
-from support.postgres import INGEST_ROLE
 from support.storm import QUICK, blows_of, killer, split, storm
 
 pytestmark = pytest.mark.fault
@@ -71,7 +70,7 @@ def test_two_thousand_runs_of_a_minute_at_once(database, stubs, gateways, figure
 @pytest.mark.parametrize("proxies", ["", "127.0.0.0/8"], ids=["from-one-address", "from-a-million-addresses"])
 def test_a_million_wrong_signatures(database, gateways, figure, proxies, total=1_000_000):
     """Behind a proxy that is believed each comes from an address of its own, and the gateway must not remember them all."""
-    gateway = gateways(database, roles="webhooks", database_role=INGEST_ROLE, trusted_proxies=proxies)
+    gateway = gateways(database, roles="webhooks", trusted_proxies=proxies)
     start = time.monotonic()
     with Honest(gateway.url, platform.mixed(10**9)) as honest:
         statuses = Flood(("127.0.0.1", gateway.ports["webhooks"]), total).run()

@@ -11,6 +11,7 @@ from support.waiting import eventually
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "team-provisioning"
+DEMO = ROOT / "examples" / "values" / "demo.yaml"
 CRD = ROOT / "crds" / "teamprovisionings.yaml"
 CRDS = sorted((ROOT / "crds").glob("*.yaml"))
 CRD_NAME = "teamprovisionings.incidentfox.io"

@@ -1,10 +1,12 @@
 """The gateway as processes: one a role, or several roles in one, on free ports of loopback."""
 
+import dataclasses
 import os
 import pathlib
 import socket
 import subprocess
 
+from support.postgres import INGEST_ROLE
 from support.process import Process
 from support.stubs import ADMIN_TOKEN
 from support.waiting import eventually
@@ -12,8 +14,10 @@ from support.webhooks import SECRETS
 
 BINARY = "webhook-gateway"
 ROLES = ("webhooks", "worker", "admin")
-LISTENERS = ("webhooks", "admin", "metrics", "health-probe")
+# Of the platform's services, as the chart's values name them, and of all teams' own agents.
+CONFIG_SERVICE, AGENT, PIPELINE, DEDICATED = "config-service:8080", "incidentfox-agent:8080", "ai-pipeline:8090", ".svc.cluster.local:8080"
 SLACK_TOKEN = "xoxb-token-of-the-tests"
+LISTENERS = ("webhooks", "admin", "metrics", "health-probe")
 ENVIRONMENT = {name: SECRETS[source] for source, name in (
     ("slack", "SLACK_SIGNING_SECRET"), ("github", "GITHUB_WEBHOOK_SECRET"), ("pagerduty", "PAGERDUTY_WEBHOOK_SECRET"),
     ("incidentio", "INCIDENTIO_WEBHOOK_SECRET"), ("circleback", "CIRCLEBACK_SIGNING_SECRET"),
@@ -60,34 +64,47 @@ def free_port():
 _TAKEN = set()
 
 
+@dataclasses.dataclass(frozen=True)
+class Pod:
+    """What a process is started with. `login` is its user of the database; None: the database's owner."""
+
+    args: tuple
+    environment: dict
+    login: str | None = None
+
+
+def bare_pod(roles):
+    """Without a chart, for figures that a control plane beside them would change."""
+    environment = {"CONFIG_SERVICE_URL": f"http://{CONFIG_SERVICE}", "AGENT_API_URL": f"http://{AGENT}", "SLACK_BOT_TOKEN": SLACK_TOKEN,
+                   "ORCHESTRATOR_INTERNAL_ADMIN_TOKEN": ADMIN_TOKEN} | ENVIRONMENT
+    return Pod(("serve", f"--roles={','.join(roles)}"), environment, INGEST_ROLE if roles == ("webhooks",) else None)
+
+
 class GatewayProcess(Process):
     name = "gateway"
 
-    def __init__(self, state, database, stubs, roles=ROLES, env=None, database_role=None, **flags):
-        """`flags` are the program's: team_runs_per_hour=0. Ports stay the same from start to start. `env` adds to the secrets of
-        support/webhooks.py, and removes what it maps to None. The role webhooks alone needs no `stubs`."""
+    def __init__(self, state, database, stubs, roles=ROLES, pods=bare_pod, **flags):
+        """`pods` (support/gateway_chart.py) knows what the chart gives the pods of these roles. Of that are changed the database, the
+        addresses, which are ours and stay the same from start to start, where the names of services lead, and `flags`:
+        team_runs_per_hour=0. The role webhooks alone needs no `stubs`."""
         super().__init__(state)
         self.roles = (roles,) if isinstance(roles, str) else tuple(roles)
         self.ports = {listener: free_port() for listener in LISTENERS}
         services = {} if stubs is None else {
-            "config_service_url": stubs.config_service.url, "agent_url": stubs.agent.url, "slack_api_url": stubs.slack.url,
-            "slack_response_origins": stubs.slack.url, "github_api_url": stubs.github.url}
-        self.flags = {"roles": ",".join(self.roles)} | services | flags
-        self.env = {"DATABASE_URL": database.as_role(database_role) if database_role else database.url}
-        if "webhooks" in self.roles:
-            self.env |= ENVIRONMENT
-        if "worker" in self.roles or "admin" in self.roles:
-            self.env |= {"ORCHESTRATOR_INTERNAL_ADMIN_TOKEN": ADMIN_TOKEN}
-        if "worker" in self.roles:
-            self.env |= {"SLACK_BOT_TOKEN": SLACK_TOKEN}
-        self.env = {k: v for k, v in (self.env | (env or {})).items() if v is not None}
+            "connect_to": f"{CONFIG_SERVICE}=127.0.0.1:{stubs.config_service.port},{AGENT}=127.0.0.1:{stubs.agent.port},"
+                          f"{DEDICATED}=127.0.0.1:{stubs.agent.port},{PIPELINE}=127.0.0.1:{stubs.pipeline.port}",
+            "slack_api_url": stubs.slack.url, "slack_response_origins": stubs.slack.url, "github_api_url": stubs.github.url}
+        self.flags = services | flags
+        self.pod = pods(self.roles)
+        self.database_url = database.as_role(self.pod.login) if self.pod.login else database.url
 
     def start(self, wait=True, **flags):
+        addresses = {f"{listener}-bind-address": f"127.0.0.1:{port}" for listener, port in self.ports.items()}
+        settings = addresses | {name.replace("_", "-"): value for name, value in (self.flags | flags).items()}
+        kept = [arg for arg in self.pod.args if not arg.startswith(tuple(f"--{name}=" for name in settings))]
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        command = [str(program()), "serve"]
-        command += [f"--{listener}-bind-address=127.0.0.1:{port}" for listener, port in self.ports.items()]
-        command += [f"--{name.replace('_', '-')}={value}" for name, value in (self.flags | flags).items()]
-        self.launch(command, env=inherited | self.env)
+        self.launch([str(program()), *kept, *(f"--{name}={value}" for name, value in settings.items())],
+                    env=inherited | self.pod.environment | {"DATABASE_URL": self.database_url})
         eventually(lambda: self.assert_running() or self.probe("/healthz") == 200, what=f"/healthz of {self.name} answers")
         if wait:
             self.wait_until_ready()

@@ -6,7 +6,7 @@ import subprocess
 
 import yaml
 
-from support.cluster import CHART, RELEASE, ROOT, SYSTEM
+from support.cluster import CHART, ROOT
 from support.metrics import documented
 
 ALERTS = sorted((CHART / "files" / "alerts").glob("*.yaml"))
@@ -90,14 +90,7 @@ def strangers(text, known):
 # ---------------------------------------------------------------- the chart's part
 
 
-def render(cluster, tmp_path, values):
-    file = tmp_path / "monitoring-values.yaml"
-    file.write_text(yaml.safe_dump(values))
-    text = cluster.helm("template", RELEASE, str(CHART), "--namespace", SYSTEM, "--values", str(file)).stdout
-    return [document for document in yaml.safe_load_all(text) if document]
-
-
-def of_kind(documents, kind):
+def by_program(documents, kind):
     """app.kubernetes.io/name -> the document of this kind, of those that monitoring is made of."""
     return {d["metadata"]["labels"]["app.kubernetes.io/name"]: d for d in documents if d["kind"] == kind}
 

@@ -13,7 +13,7 @@ import yaml
 
 from support.cluster import SYSTEM
 from support.gateway import free_port
-from support.monitoring import of_kind, tool
+from support.monitoring import DASHBOARDS, by_program, panels, tool
 from support.waiting import eventually
 
 EVERY = "1s"  # scrapes and evaluations
@@ -24,7 +24,7 @@ def scrape_configs(documents, addresses):
     place of its pod, serves its metrics."""
     deployments = [d for d in documents if d["kind"] == "Deployment"]
     found = []
-    for name, monitor in of_kind(documents, "PodMonitor").items():
+    for name, monitor in by_program(documents, "PodMonitor").items():
         (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
         selected = monitor["spec"]["selector"]["matchLabels"].items()
         pods = [d for d in deployments if selected <= d["spec"]["template"]["metadata"]["labels"].items()]
@@ -43,7 +43,7 @@ def scrape_configs(documents, addresses):
 
 def rule_files(documents, directory):
     """The rendered rules, in a hurry: what has to last for minutes lasts for a second."""
-    for name, rule in of_kind(documents, "PrometheusRule").items():
+    for name, rule in by_program(documents, "PrometheusRule").items():
         for group in rule["spec"]["groups"]:
             for one in group["rules"]:
                 if "for" in one:
@@ -52,43 +52,21 @@ def rule_files(documents, directory):
         yield str(directory / f"{name}-rules.yaml")
 
 
-class Prometheus:
-    """Use it in a `with`."""
+def command(directory, documents, addresses, listen):
+    """What starts it, with its configuration and its data in `directory`."""
+    directory.mkdir(parents=True)
+    config = {"global": {"scrape_interval": EVERY, "scrape_timeout": EVERY, "evaluation_interval": EVERY},
+              "scrape_configs": scrape_configs(documents, addresses), "rule_files": list(rule_files(documents, directory))}
+    (directory / "prometheus.yaml").write_text(yaml.safe_dump(config))
+    return [tool("prometheus"), f"--config.file={directory / 'prometheus.yaml'}", f"--storage.tsdb.path={directory / 'data'}",
+            f"--web.listen-address={listen}", "--log.level=warn"]
 
-    def __init__(self, directory, documents, addresses):
-        self.directory = pathlib.Path(directory)
-        self.directory.mkdir(parents=True)
-        config = {"global": {"scrape_interval": EVERY, "scrape_timeout": EVERY, "evaluation_interval": EVERY},
-                  "scrape_configs": scrape_configs(documents, addresses), "rule_files": list(rule_files(documents, self.directory))}
-        (self.directory / "prometheus.yaml").write_text(yaml.safe_dump(config))
-        self.url = f"http://127.0.0.1:{free_port()}"
-        self.process = None
 
-    def __enter__(self):
-        command = [tool("prometheus"), f"--config.file={self.directory / 'prometheus.yaml'}", f"--storage.tsdb.path={self.directory / 'data'}",
-                   f"--web.listen-address={self.url.removeprefix('http://')}", "--log.level=warn"]
-        with open(self.directory / "prometheus.log", "wb") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env={"PATH": os.environ["PATH"]})
-        eventually(self.is_ready, 60, "Prometheus is ready")
-        return self
+class PrometheusApi:
+    """Of one that runs at `url`."""
 
-    def __exit__(self, *_):
-        self.process.terminate()
-        try:
-            self.process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            raise
-
-    def is_ready(self):
-        if self.process.poll() is not None:
-            raise RuntimeError(f"Prometheus ended with {self.process.returncode}: {(self.directory / 'prometheus.log').read_text()}")
-        try:
-            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=10) as answer:
-                return answer.status == 200
-        except OSError:
-            return False
+    def __init__(self, url):
+        self.url = url
 
     def get(self, path, **query):
         asked = f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(query)}"
@@ -118,3 +96,44 @@ class Prometheus:
             if alert["state"] == "firing":
                 found.setdefault(alert["labels"]["alertname"], []).append(alert)
         return found
+
+    def panels_without_data(self):
+        """Of both dashboards: (dashboard: panel, query)."""
+        asked = [(f"{file.stem}: {panel['title']}", target["expr"]) for file in DASHBOARDS for panel in panels(file) for target in panel["targets"]]
+        return [(where, expression) for where, expression in asked
+                if not self.query(expression.replace("$__rate_interval", "5m").replace("$namespace", ".*"))]
+
+
+class Prometheus(PrometheusApi):
+    """Started for a test. Use it in a `with`."""
+
+    def __init__(self, directory, documents, addresses):
+        super().__init__(f"http://127.0.0.1:{free_port()}")
+        self.directory = pathlib.Path(directory)
+        self.command = command(self.directory, documents, addresses, self.url.removeprefix("http://"))
+        self.process = None
+
+    def __enter__(self):
+        with open(self.directory / "prometheus.log", "wb") as log:
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                                            env={"PATH": os.environ["PATH"]})
+        eventually(self.is_ready, 60, "Prometheus is ready")
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+    def is_ready(self):
+        if self.process.poll() is not None:
+            raise RuntimeError(f"Prometheus ended with {self.process.returncode}: {(self.directory / 'prometheus.log').read_text()}")
+        try:
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=10) as answer:
+                return answer.status == 200
+        except OSError:
+            return False

@@ -2,7 +2,7 @@
 
 import base64
 
-from support.cluster import SYSTEM
+from support.cluster import DEMO, SYSTEM
 from support.kube import TEAM
 from support.operator_process import OperatorProcess
 from support.stubs import ADMIN_TOKEN, request
@@ -16,12 +16,13 @@ PLANTED = (PRINCIPAL, PIPELINE_TOKEN)
 
 SEED = {"orgs": {ORG: {"config": {}}},
         "principals": {PRINCIPAL: {"role": "admin", "auth_kind": "oidc", "subject": SUBJECT, "permissions": ["admin:*"]}}}
-HELM = ("--set", "services.configServiceToken.secret=operator-principal", "--set", "services.pipelineUrl=http://ai-pipeline:8090",
-        "--set", "services.pipelineToken.secret=operator-pipeline")
+HELM = ("--values", str(DEMO))
+# The operator with the cluster alone.
+HELM_ALONE = (*HELM, "--set", "services.configServiceToken.secret=,services.pipelineUrl=,services.pipelineToken.secret=")
 
 
 def make_secrets(cluster):
-    """Those that HELM names."""
+    """Those of the operator that HELM names."""
     cluster.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}})
     for name, token in (("operator-principal", PRINCIPAL), ("operator-pipeline", PIPELINE_TOKEN)):
         cluster.kube.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": SYSTEM, "name": name},

@@ -4,7 +4,6 @@ import asyncio
 
 from support import webhooks
 from support.gateway import ROLES, UNLIMITED
-from support.postgres import INGEST_ROLE, WORKER_ROLE
 
 # A worker that was killed is missed soon, and its runs are over soon.
 SHORT_RUNS = {f"{source}_agent_timeout": 3 for source in ("slack", "github", "pagerduty", "incidentio", "generic")}
@@ -15,9 +14,8 @@ AWAY = (r"[Dd]atabase", r"[Pp]ostgres", r"connect", r"refused", r"reset", r"clos
 
 
 def split(gateways, database, **flags):
-    """Each role a process of its own, with the database rights that it has in a cluster."""
-    roles = {"webhooks": INGEST_ROLE, "worker": WORKER_ROLE, "admin": WORKER_ROLE}
-    made = {role: gateways(database, roles=role, database_role=roles[role], **flags) for role in ROLES}
+    """Each role a process of its own."""
+    made = {role: gateways(database, roles=role, **flags) for role in ROLES}
     for process in made.values():
         process.expect_errors(*AWAY)
     return made

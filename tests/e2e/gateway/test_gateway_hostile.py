@@ -19,7 +19,6 @@ import pytest
 from support import platform, webhooks
 from support.gateway import GatewayProcess
 from support.hostile import Flood, Honest, Wire, another_address, ask, head
-from support.postgres import INGEST_ROLE
 from support.waiting import eventually
 
 BUDGET = 64  # MiB: --bytes-in-flight, its default
@@ -82,13 +81,13 @@ def descriptors(limit):
 
 
 @pytest.fixture(scope="module")
-def edge(state, postgres, migrated, figure):
+def edge(state, pods, postgres, migrated, figure):
     database = postgres.create(template=migrated)
     directory = state / "gateway-hostile"
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "secret").write_text(webhooks.SECRETS["generic"])
     (directory / "gateway.yaml").write_text(CONFIG.replace("SECRET", str(directory / "secret")))
-    gateway = GatewayProcess(directory, database, None, roles="webhooks", database_role=INGEST_ROLE, config=directory / "gateway.yaml",
+    gateway = GatewayProcess(directory, database, None, roles="webhooks", pods=pods, config=directory / "gateway.yaml",
                              connections=6000, bytes_in_flight=BUDGET)
     with descriptors(1024):
         gateway.start()
@@ -229,8 +228,8 @@ def test_unfinished_bodies_share_a_budget(edge):
             wire.close()
 
 
-def test_one_address_may_not_have_all_connections(edge, state):
-    gateway = GatewayProcess(state / "gateway-per-address", edge.database, None, roles="webhooks", database_role=INGEST_ROLE,
+def test_one_address_may_not_have_all_connections(edge, pods, state):
+    gateway = GatewayProcess(state / "gateway-per-address", edge.database, None, roles="webhooks", pods=pods,
                              connections_per_address=10)
     with gateway:
         address = ("127.0.0.1", gateway.ports["webhooks"])

@@ -11,7 +11,6 @@ from support import platform, webhooks
 from support.admin_api import Api
 from support.cluster import CHART, RELEASE, SYSTEM
 from support.gateway import UNLIMITED, run_gateway
-from support.postgres import INGEST_ROLE, WORKER_ROLE
 from support.stubs import ADMIN_TOKEN, request
 from support.waiting import eventually
 
@@ -35,9 +34,9 @@ class Split:
         if config:
             (files / "gateway.yaml").write_text(config)
             flags["config"] = files / "gateway.yaml"
-        self.webhooks = gateways(database, roles="webhooks", database_role=INGEST_ROLE, **flags)
-        self.worker = gateways(database, roles="worker", database_role=WORKER_ROLE, **flags)
-        self.admin = gateways(database, roles="admin", database_role=WORKER_ROLE, **flags)
+        self.webhooks = gateways(database, roles="webhooks", **flags)
+        self.worker = gateways(database, roles="worker", **flags)
+        self.admin = gateways(database, roles="admin", **flags)
         self.files = files
 
     def probe(self, *more, admin=True):

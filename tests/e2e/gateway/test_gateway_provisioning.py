@@ -8,12 +8,13 @@ import time
 import pytest
 
 from support import provisioning, webhooks
-from support.admin_api import NAMESPACE, Api, admin_kubeconfig
+from support.admin_api import NAMESPACE, Api
 from support.cluster import OwnCluster
-from support.gateway import GatewayProcess
+from support.gateway import ROLES, GatewayProcess
+from support.gateway_chart import GatewayPods
 from support.kube import TEAM, Kube
 from support.platform import states
-from support.stubs import ADMIN_TOKEN, StubServices
+from support.stubs import StubServices
 from support.waiting import eventually
 
 ORG = provisioning.ORG
@@ -44,19 +45,17 @@ def plane(state, platform_services):
 
 
 @pytest.fixture(scope="module")
-def kubeconfig(plane, state):
-    return admin_kubeconfig(plane, state / "admin.kubeconfig")
+def plane_pods(plane, state, migrated):
+    return GatewayPods(plane, state / "plane-pods", migrated)
 
 
 @pytest.fixture
-def gateway(plane, kubeconfig, platform_services, database, state):  # noqa: ARG001
+def gateway(plane_pods, platform_services, database, state):
     directory = state / f"gateway-provisioning-{next(NUMBERS)}"
     directory.mkdir(parents=True)
     (directory / "secret").write_text(webhooks.SECRETS["generic"])
     (directory / "gateway.yaml").write_text(CONFIG.replace("SECRET", str(directory / "secret")))
-    with GatewayProcess(directory, database, platform_services, roles=("webhooks", "admin"), kubeconfig=kubeconfig,
-                        team_namespace=NAMESPACE, config=directory / "gateway.yaml",
-                        env={"ORCHESTRATOR_INTERNAL_ADMIN_TOKEN": ADMIN_TOKEN}) as gateway:
+    with GatewayProcess(directory, database, platform_services, pods=plane_pods, config=directory / "gateway.yaml") as gateway:
         eventually(lambda: gateway.fetch("health-probe", "/readyz") == (200, "ok\n"), 30, "the TeamProvisionings are listed")
         yield gateway
 
@@ -267,8 +266,8 @@ def test_runs_are_in_the_audit(api, team):
     assert "provision.team" in text and "run.provision" in text
 
 
-def test_the_rights_are_those_of_the_chart(kubeconfig, plane):
-    client = Kube(kubeconfig)
+def test_its_rights_end_where_they_should(plane_pods):
+    client = Kube(plane_pods(ROLES).environment["KUBECONFIG"])
     assert client.request("GET", "api/v1/namespaces/default/secrets")[0] == 403
     assert client.request("GET", "apis/apps/v1/deployments")[0] == 403
     assert client.request("GET", client.path(TEAM))[0] == 200

@@ -8,7 +8,6 @@ import pytest
 
 from support import platform, webhooks
 from support.gateway import UNLIMITED
-from support.postgres import INGEST_ROLE, WORKER_ROLE
 from support.waiting import eventually
 
 FAILURES = (OSError, asyncio.IncompleteReadError, ValueError)
@@ -90,9 +89,9 @@ def test_sigterm_under_load_cuts_nothing(database, stubs, gateways):
 
 @pytest.mark.timeout(180)
 def test_a_rolling_restart_is_not_seen_by_clients_that_keep_connections(database, stubs, gateways, figure):
-    flags = {"roles": "webhooks", "database_role": INGEST_ROLE} | UNLIMITED
+    flags = {"roles": "webhooks"} | UNLIMITED
     old, new = gateways(database, **flags), gateways(database, start=False, **flags)
-    worker = gateways(database, roles="worker", database_role=WORKER_ROLE, **UNLIMITED)
+    worker = gateways(database, roles="worker", **UNLIMITED)
     current = [old]
     load = Load(lambda: ("127.0.0.1", current[0].ports["webhooks"]))
 

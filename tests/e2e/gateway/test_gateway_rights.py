@@ -16,7 +16,7 @@ def bearer(token):
 
 
 def test_the_internet_facing_role_cannot_read_what_it_stores(database, stubs, gateways):
-    gateway = gateways(database, roles="webhooks", database_role=INGEST_ROLE)
+    gateway = gateways(database, roles="webhooks")
     hook = webhooks.slack(platform.channel(0))
     assert webhooks.send(gateway.url, hook).accepted
     assert hook.body in [bytes(row["body"]) for row in database.query("SELECT body FROM orchestrator.payloads")]
