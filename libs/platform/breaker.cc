@@ -41,9 +41,11 @@ bool Breakers::probing(const std::string& key) const {
   return at != states_.end() && at->second.probing;
 }
 
-std::size_t Breakers::open_count() const {
-  return static_cast<std::size_t>(std::count_if(states_.begin(), states_.end(),
-                                                [](const auto& entry) { return entry.second.is_open(); }));
+std::size_t Breakers::open_count(SteadyTime now) const {
+  const auto counts = [&](const auto& entry) {
+    return entry.second.is_open() && now - entry.second.last <= limits_.within;
+  };
+  return static_cast<std::size_t>(std::count_if(states_.begin(), states_.end(), counts));
 }
 
 void Breakers::make_room() {

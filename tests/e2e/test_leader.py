@@ -11,6 +11,7 @@ import pytest
 
 from support.cluster import SYSTEM, OwnCluster
 from support.metrics import documented, served
+from support.provisioning import connections
 from support.replicas import LEASE, Replicas, lease
 from support.status_oracle import StatusOracle
 from support.teams import Teams, scheduled
@@ -161,3 +162,26 @@ def test_the_rights_on_the_lease_are_those_that_are_used(shared, replicas, start
     assert {(r.namespace, r.name) for r in requests} == {(SYSTEM, LEASE)}
     (rule,) = shared.kube.get("Role", SYSTEM, "team-operator-leader-election")["rules"]
     assert rule["resourceNames"] == [LEASE] and set(rule["verbs"]) == used
+
+
+def test_who_stands_by_again_tells_nothing_of_the_services(platform_cluster, services, state):
+    """What it has last compared, another process compares now."""
+    platform_cluster.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "stood-down"}})
+    teams = Teams(platform_cluster.kube, "stood-down")
+
+    def tells(replica):
+        return "\nteamprovisioning_drift_seconds{" in replica.fetch("metrics", "/metrics")[1]
+
+    with Replicas(platform_cluster, state / "replicas-with-services", connect_to=connections(services), drift_interval="2s", **TIMES) as both:
+        old, new = both.roles()
+        teams.apply("told")
+        eventually(lambda: teams.ready("told"))
+        eventually(lambda: tells(old))
+        assert not tells(new)
+        old.suspend()
+        eventually(new.leads)
+        old.resume()
+        eventually(lambda: not old.leads() and not tells(old))
+        eventually(lambda: tells(new))
+        teams.delete_all()
+        eventually(lambda: not teams.all(), 60)

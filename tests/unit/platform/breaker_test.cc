@@ -30,11 +30,11 @@ TEST_CASE_METHOD(Fixture, "breaker: it opens after so many failures in a row") {
   breakers.succeeded(a);
   fail(2);
   CHECK(breakers.allow(a, now));
-  CHECK(breakers.open_count() == 0);
+  CHECK(breakers.open_count(now) == 0);
   fail(1);
   CHECK_FALSE(breakers.allow(a, now));
   CHECK(breakers.next_chance(a, now) == now + 5s);
-  CHECK(breakers.open_count() == 1);
+  CHECK(breakers.open_count(now) == 1);
   CHECK(breakers.allow("http://b", now));
 }
 
@@ -55,7 +55,7 @@ TEST_CASE_METHOD(Fixture, "breaker: one probe is let in after the pause; its suc
   breakers.succeeded(a);
   CHECK(breakers.allow(a, now));
   CHECK(breakers.allow(a, now));
-  CHECK(breakers.open_count() == 0);
+  CHECK(breakers.open_count(now) == 0);
 }
 
 TEST_CASE_METHOD(Fixture, "breaker: the pause doubles with each probe that fails, up to the longest") {
@@ -76,6 +76,17 @@ TEST_CASE("breaker: an agent that is back is asked within 15 s, however long it 
     breakers.failed("http://a", now);
   }
   CHECK(breakers.next_chance("http://a", now) == now + 15s);
+}
+
+TEST_CASE_METHOD(Fixture, "breaker: whom nobody asks any more is not told of for ever") {
+  fail(3);
+  now += 60s;
+  CHECK(breakers.open_count(now) == 1);
+  CHECK(pause_after_probe() == 10s);  // the failure of which counts from then on
+  now += 60s;
+  CHECK(breakers.open_count(now) == 1);
+  now += 1s;
+  CHECK(breakers.open_count(now) == 0);
 }
 
 TEST_CASE_METHOD(Fixture, "breaker: failures of what was under way do not make the pause longer") {

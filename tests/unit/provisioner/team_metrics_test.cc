@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -62,6 +63,36 @@ TEST_CASE("team metrics: every state has a count, even of nothing", "[metrics]")
   expected["state=in_progress"] = 1;
   CHECK(counts({test::share(ready(test::a_team())), test::share(test::a_team("acme", "search"))}) ==
         expected);
+}
+
+TEST_CASE("team metrics: how far each team has followed the default release", "[metrics]") {
+  using domain::ReleasePhase;
+  const auto team = [](domain::ReleaseStatus status) {
+    Team made = test::a_team();
+    made.status.release = std::make_shared<const domain::ReleaseStatus>(std::move(status));
+    return made;
+  };
+  CHECK(following_of(team({.active = "v2"}), "v2") == Following::Current);
+  CHECK(following_of(team({.active = "v2", .phase = ReleasePhase::Progressing}), "v2") ==
+        Following::Progressing);
+  CHECK(following_of(team({.active = "v1"}), "v2") == Following::Waiting);
+  CHECK(following_of(team({.active = "v1", .phase = ReleasePhase::Progressing}), "v2") == Following::Waiting);
+  const domain::ReleaseStatus put_back{.active = "v1", .phase = ReleasePhase::RolledBack, .failed = "v2"};
+  CHECK(following_of(team(put_back), "v2") == Following::Failed);
+  CHECK(following_of(team(put_back), "v3") == Following::Waiting);
+  CHECK(following_of(team(put_back), "v1") == Following::Current);
+  CHECK(following_of(test::a_team(), "") == Following::Current);
+
+  Team named = team(put_back), going = team(put_back);
+  named.spec.release = "v2";
+  going.meta.deleting = true;
+  const std::vector<TeamPointer> teams{test::share(std::move(named)), test::share(std::move(going)),
+                                       test::share(team(put_back)), test::share(team({.active = "v2"}))};
+  std::map<std::string, double> counts;
+  for (const auto& metric : default_release_counts(teams, "v2").metric)
+    counts[metric.label.front().value] = metric.gauge.value;
+  CHECK(counts ==
+        std::map<std::string, double>{{"current", 1}, {"progressing", 0}, {"waiting", 0}, {"failed", 1}});
 }
 
 TEST_CASE("team metrics: a team has its series, and the comparison where it is known", "[metrics]") {

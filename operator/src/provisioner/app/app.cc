@@ -133,7 +133,6 @@ class App {
  private:
   // Reconciles until the end or until another process may lead, and waits for what runs then.
   void lead(const std::stop_token& stop) {
-    reconciler_->forget_all();
     // News from here on; what came before is in the caches, and a resync.
     in_charge_ = true;
     for (const TeamPointer& team : caches_.all_teams()) enqueue(team->meta.key, kube::Priority::Low);
@@ -153,6 +152,7 @@ class App {
                             std::_Exit(EXIT_FAILURE);
                           }};
     stop_workers(kDrainOfStandby);
+    reconciler_->forget_all();  // from now on another process knows
     log_.info("stands by");
   }
 
@@ -197,8 +197,12 @@ class App {
 
   // For Prometheus, the kubelet, and people.
   Status serve() {
-    team_metrics_ =
-        metrics::collector([this] { return metrics::Families{team_counts(caches_.all_teams())}; });
+    team_metrics_ = metrics::collector([this] {
+      const std::vector<TeamPointer> teams = caches_.all_teams();
+      const ReleasePointer release = caches_.default_release();
+      return metrics::Families{team_counts(teams),
+                               default_release_counts(teams, release ? release->meta.key.name : "")};
+    });
     registry_.collect(team_metrics_);
     inspector_.emplace(Inspector::Parts{.clock = clock_,
                                         .watchers = watchers_,

@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::array<std::string_view, 5> kStates{"deleting", "suspended", "stalled", "ready", "in_progress"};
 
+constexpr std::array<std::string_view, 4> kFollowing{"current", "progressing", "waiting", "failed"};
+
 bool is_true(const domain::TeamStatus& status, std::string_view type) noexcept {
   const kube::Condition* const condition = kube::find_condition(status.conditions, type);
   return condition != nullptr && condition->status == kube::ConditionStatus::True;
@@ -37,12 +39,33 @@ TeamState state_of(const Team& team) noexcept {
   return is_ready(team, team.status) ? TeamState::Ready : TeamState::InProgress;
 }
 
+Following following_of(const Team& team, std::string_view release) noexcept {
+  const domain::ReleaseStatus& its = domain::release_of(team.status);
+  if (its.phase == domain::ReleasePhase::RolledBack && its.failed == release) return Following::Failed;
+  if (its.active != release) return Following::Waiting;
+  return its.phase == domain::ReleasePhase::Progressing ? Following::Progressing : Following::Current;
+}
+
 metrics::MetricFamily team_counts(const std::vector<TeamPointer>& teams) {
   std::array<std::size_t, kStates.size()> counts{};
   for (const TeamPointer& team : teams) ++counts.at(static_cast<std::size_t>(state_of(*team)));
   metrics::GaugeFamily states{"teamprovisioning_teams", "Teams, each in one state."};
   for (std::size_t i = 0; i < kStates.size(); ++i)
     states.add({{"state", std::string{kStates.at(i)}}}, static_cast<double>(counts.at(i)));
+  return std::move(states).take();
+}
+
+metrics::MetricFamily default_release_counts(const std::vector<TeamPointer>& teams,
+                                             std::string_view release) {
+  std::array<std::size_t, kFollowing.size()> counts{};
+  for (const TeamPointer& team : teams) {
+    if (team->spec.release.empty() && !team->meta.deleting)
+      ++counts.at(static_cast<std::size_t>(following_of(*team, release)));
+  }
+  metrics::GaugeFamily states{"teamprovisioning_default_release_teams",
+                              "Teams that follow the default release, each in one state."};
+  for (std::size_t i = 0; i < kFollowing.size(); ++i)
+    states.add({{"state", std::string{kFollowing.at(i)}}}, static_cast<double>(counts.at(i)));
   return std::move(states).take();
 }
 

@@ -24,9 +24,20 @@ enum class TeamState : std::uint8_t { Deleting, Suspended, Stalled, Ready, InPro
 // How long ago what a team has in the Config Service was last compared; nothing if that is not known.
 using ComparedAgo = std::function<std::optional<std::chrono::nanoseconds>(const kube::ObjectKey&)>;
 
-// Both are made from the caches at each scrape, so no series outlives its team.
+// How far a team is that names no release.
+enum class Following : std::uint8_t { Current, Progressing, Waiting, Failed };
+
+// PURE. `release`: the name of the default release; empty when there is none, and the operator's own images
+// count as it.
+[[nodiscard]] Following following_of(const Team& team, std::string_view release) noexcept;
+
+// All are made from the caches at each scrape, so no series outlives its team.
 // PURE. teamprovisioning_teams{state}: how many there are.
 [[nodiscard]] metrics::MetricFamily team_counts(const std::vector<TeamPointer>& teams);
+// PURE. teamprovisioning_default_release_teams{state}: of those that name no release and are not being
+// deleted.
+[[nodiscard]] metrics::MetricFamily default_release_counts(const std::vector<TeamPointer>& teams,
+                                                           std::string_view release);
 // PURE. As text, in the order of their names, what is told of each team by namespace, name, org_id and
 // team_node_id: teamprovisioning_ready, _stalled and _suspended, 0 or 1, and _drift_seconds where
 // `compared_ago` knows it.

@@ -59,7 +59,7 @@ ConfigService::ConfigService(http::HttpClient& client,
 
 bool ConfigService::breaker_open() const {
   const MutexLock lock{m_};
-  return breaker_.open_count() > 0;
+  return breaker_.open_count(clock_.now()) > 0;
 }
 
 Result<Json> ConfigService::ask(const Context& ctx, http::Request request) {

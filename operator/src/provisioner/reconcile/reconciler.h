@@ -74,7 +74,7 @@ class TeamReconciler final : public kube::Reconciler {
 
   [[nodiscard]] Result<kube::Next> reconcile(const Context& ctx, const kube::ObjectKey& key) override;
 
-  // Begins as after a restart: for a process that has not been in charge for a while.
+  // As after a restart: for a process that is not in charge any more.
   void forget_all();
 
   // How long ago what the team has in the services was last read and found, or put, in order; nothing if that

@@ -110,6 +110,7 @@ Result<bool> Dispatcher::step(const Context& ctx) {
   {
     const MutexLock lock{m_};
     judge_probes();
+    open_breakers_.Set(static_cast<double>(breakers_.open_count(clock_.now())));
     room = settings_.runs_in_flight - std::min(settings_.runs_in_flight, in_flight_);
     room = std::min(room, kTurn);
     in_flight_ += room;  // taken before the claim, so that threads together cannot claim too much
@@ -392,7 +393,7 @@ void Dispatcher::report(const std::string& agent, const Outcome& outcome) {
   } else {
     breakers_.succeeded(agent);  // it took the request, whatever it made of it
   }
-  open_breakers_.Set(static_cast<double>(breakers_.open_count()));
+  open_breakers_.Set(static_cast<double>(breakers_.open_count(clock_.now())));
 }
 
 void Dispatcher::judge_probes() {
