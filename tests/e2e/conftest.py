@@ -79,3 +79,9 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.is_relative_to(pathlib.Path(__file__).parent):
             item.add_marker(pytest.mark.xdist_group(group_of(item)))
+
+
+def pytest_collection_finish(session):
+    """With some versions of pytest pytest-xdist groups nothing, and says nothing; tests would fail for what others left."""
+    if session.config.getoption("loadgroup", False):
+        assert all("@" in item.nodeid for item in session.items), "pytest-xdist has not grouped the tests"
