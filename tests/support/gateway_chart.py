@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.parse
 
 from support.cluster import CHART, DEMO, ROOT, SYSTEM
 from support.gateway import ROLES, SLACK_TOKEN, Pod
@@ -15,8 +16,6 @@ from support.webhooks import SECRETS
 # A release beside that of the whole chart, which has the roles apart.
 COMBINED = "combined"
 DEPLOYMENTS = {(role,): (SYSTEM, f"webhook-gateway-{role}") for role in ROLES} | {ROLES: (COMBINED, f"{COMBINED}-webhook-gateway")}
-# The user of the database that a Deployment names; the owner's where there is none.
-LOGINS = {("webhooks",): INGEST_ROLE, ("worker",): WORKER_ROLE, ("admin",): WORKER_ROLE}
 
 
 def make_secrets(cluster, namespace, database):
@@ -65,7 +64,8 @@ class GatewayPods:
                               capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == 0, done.stderr
         found = json.loads((state / "run.json").read_text())
-        return Pod(tuple(found["args"]), found["environment"], LOGINS.get(roles))
+        user = urllib.parse.urlsplit(found["environment"]["DATABASE_URL"]).username
+        return Pod(tuple(found["args"]), found["environment"], user if user in (INGEST_ROLE, WORKER_ROLE) else None)
 
     def close(self):
         self.cluster.helm("uninstall", COMBINED, "--namespace", COMBINED, "--no-hooks")

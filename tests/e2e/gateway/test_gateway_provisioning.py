@@ -271,6 +271,8 @@ def test_its_rights_end_where_they_should(plane_pods):
     assert client.request("GET", "api/v1/namespaces/default/secrets")[0] == 403
     assert client.request("GET", "apis/apps/v1/deployments")[0] == 403
     assert client.request("GET", client.path(TEAM))[0] == 200
+    for role in ("webhooks", "worker"):  # those have no business there
+        assert "KUBECONFIG" not in plane_pods((role,)).environment
 
 
 def test_schedules_of_the_config_service_are_read_anew(api, plane, team, platform_services):

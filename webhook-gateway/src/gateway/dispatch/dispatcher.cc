@@ -196,6 +196,7 @@ void Dispatcher::dispatch(const Context& ctx, TeamClaim claim) {
     postpone(turned_away, "agent_breaker", std::max(chance, milliseconds{100}), false);
 
   std::vector<Inbox::Begin> begins;
+  begins.reserve(runs.size());
   for (const auto& run : runs) begins.push_back({run->claim, authority(base.url), run->call.wait});
   std::vector<EventId> begun;
   if (!begins.empty()) {

@@ -75,9 +75,10 @@ Result<bool> Router::step(const Context& ctx, Lane lane) {
   Status routed = inbox_.route(ctx.child(clock_, kDatabaseDeadline), batch.routes);
   if (!routed) {
     // Whatever became of the statement, what is not routed is routed again.
-    for (const Route& route : batch.routes)
+    for (const Route& route : batch.routes) {
       settler_.settle(
           {.claim = route.claim, .state = State::Received, .reason = "not_stored", .delay = seconds{1}});
+    }
     return std::move(routed).error();
   }
   routed_();

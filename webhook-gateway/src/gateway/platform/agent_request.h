@@ -52,8 +52,8 @@ struct AgentRun {
 };
 
 struct AgentCall {
-  http::Request request;           // for a client of the agent's base URL
-  std::chrono::milliseconds wait;  // how long to wait for the answer
+  http::Request request{};           // for a client of the agent's base URL
+  std::chrono::milliseconds wait{};  // how long to wait for the answer
 };
 
 // InvalidArgument when the agent's name can be no part of a path. The request holds secrets: the team's token

@@ -91,19 +91,13 @@ class SingleFlightCache {
   [[nodiscard]] Result<Got> fly(const Context& ctx, const Key& key, Flight& flight, const Load& load)
       TP_EXCLUDES(m_) {
     std::optional<Result<Loaded>> loaded;
-    // Also when `load` throws: nobody may wait for ever.
-    struct Landing {
-      SingleFlightCache& cache;
-      const Context& ctx;
-      const Key& key;
-      Flight& flight;
-      std::optional<Result<Loaded>>& loaded;
-      ~Landing() { cache.land(ctx, key, flight, loaded); }
-    };
-    {
-      const Landing landing{*this, ctx, key, flight, loaded};
+    try {
       loaded = load();
+    } catch (...) {
+      land(ctx, key, flight, loaded);  // nobody may wait for ever
+      throw;
     }
+    land(ctx, key, flight, loaded);
     if (!*loaded) return std::move(*loaded).error();
     return Got{std::move((*loaded)->value), true};
   }
