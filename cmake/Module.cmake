@@ -2,7 +2,9 @@
 #   A library tp_<NAME>, alias tp::<NAME>. Header-only when SRCS is empty. It may only depend on modules of a strictly
 #   lower layer, so the graph cannot grow a cycle and an upward edge fails at configure time. Folders inside a module,
 #   and who may include whom, are policed by tools/check_repo.py.
-# tp_test(NAME kube_core_test SRCS x_test.cc [DEPS tp::kube_core] LABELS unit [TIMEOUT 60])
+# tp_test(NAME kube_core_test SRCS x_test.cc [DEPS tp::kube_core] LABELS unit [TIMEOUT 60] [THREADS])
+#   A program of tests, part of the target all_tests. THREADS: they start some. With ThreadSanitizer, to which other unit
+#   tests have nothing to show, only these and the component tests are built.
 # tp_program(NAME team-operator SRCS main.cc DEPS ...)
 include_guard(GLOBAL)
 include(CTest)
@@ -35,14 +37,20 @@ function(tp_module)
   target_link_libraries(tp_${M_NAME} ${kind} ${M_DEPS} ${M_EXTERNAL} ${flags})
 endfunction()
 
+add_custom_target(all_tests)
+
 function(tp_test)
-  cmake_parse_arguments(T "" "NAME;TIMEOUT" "SRCS;DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(T "THREADS" "NAME;TIMEOUT" "SRCS;DEPS;LABELS" ${ARGN})
+  if(TP_SANITIZE STREQUAL "thread" AND T_LABELS STREQUAL "unit" AND NOT T_THREADS)
+    return()
+  endif()
   if(NOT T_TIMEOUT)
     set(T_TIMEOUT 60)
   endif()
   add_executable(${T_NAME} ${T_SRCS})
   target_link_libraries(${T_NAME} PRIVATE ${T_DEPS} tp_flags tp_catch_main)
   set_target_properties(${T_NAME} PROPERTIES CXX_EXTENSIONS OFF)
+  add_dependencies(all_tests ${T_NAME})
   catch_discover_tests(${T_NAME} TEST_PREFIX "${T_NAME}/" PROPERTIES LABELS "${T_LABELS}" TIMEOUT ${T_TIMEOUT})
 endfunction()
 
