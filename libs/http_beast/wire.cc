@@ -78,6 +78,10 @@ bool matches(std::string_view pattern, std::string_view path) {
   return pattern.empty() && path.empty();
 }
 
+bool leads_to(std::string_view path, const Route& route, bool exact) {
+  return exact ? route.path == path : has_parameter(route.path) && matches(route.path, path);
+}
+
 // A route, or why there is none.
 Verdict find_route(const Head& head, const Routes& routes) {
   const std::string_view path = head.target.substr(0, head.target.find('?'));
@@ -85,7 +89,7 @@ Verdict find_route(const Head& head, const Routes& routes) {
   // Once for exact paths; then, unless one of them matched, for those with a parameter.
   for (const bool exact : {true, false}) {
     for (const Route& route : routes) {
-      if (exact ? route.path != path : !has_parameter(route.path) || !matches(route.path, path)) continue;
+      if (!leads_to(path, route, exact)) continue;
       if (serves(route, head.method)) return {&route};
       allow.append(allow.empty() ? "" : ", ").append(to_string(route.method));
       if (route.method == Method::Get) allow += ", HEAD";

@@ -61,6 +61,7 @@ class Resolver::Memory : public std::enable_shared_from_this<Memory> {
         if (waiting_.size() > 1) return;
       }
     }
+    // NOLINTNEXTLINE(bugprone-use-after-move): it was moved only where nothing is known
     if (known) return done(*known);
     try {
       look_up(endpoint, now + kRememberFor);

@@ -29,7 +29,7 @@ GaugeText::GaugeText(std::string_view name, std::string_view help) : name_(name)
 
 void GaugeText::add(std::string_view labels, double value) {
   std::array<char, 32> number{};  // the longest double has 24 characters
-  const auto end = std::to_chars(number.data(), number.data() + number.size(), value).ptr;
+  const char* const end = std::to_chars(number.data(), number.data() + number.size(), value).ptr;
   text_.append(name_).append(labels).append(" ");
   text_.append(number.data(), static_cast<std::size_t>(end - number.data())).append("\n");
 }

@@ -108,6 +108,17 @@ def test_plan_of_a_missing_file(tmp_path):
     assert "missing.yaml" in only_line(done.stderr)
 
 
+def test_plan_knows_the_releases_of_its_file(tmp_path):
+    head = {"apiVersion": "incidentfox.io/v1alpha1"}
+    release = head | {"kind": "AgentRelease", "metadata": {"name": "v2"}, "spec": {"agentImage": "registry.example.com/agent:2"}}
+    team = head | {"kind": "TeamProvisioning", "metadata": {"name": "team"},
+                   "spec": {"orgId": "acme", "teamNodeId": "team", "release": "v2", "runtime": {"mode": "Dedicated"}}}
+    (tmp_path / "both.yaml").write_text(yaml.safe_dump_all([team, release]))
+    done = run_operator("plan", "-f", str(tmp_path / "both.yaml"))
+    assert done.returncode == 0 and "ReleaseNotFound" not in done.stdout, done.stdout + done.stderr
+    assert 'image: "registry.example.com/agent:2"' in done.stdout
+
+
 def test_plan_shows_what_would_be_done_without_a_cluster():
     done = run_operator("plan", "-f", str(ROOT / "examples" / "full.yaml"))
     assert done.returncode == 0, done.stderr

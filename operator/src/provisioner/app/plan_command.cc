@@ -46,6 +46,41 @@ Result<domain::AgentRelease> read_release(const domain::Manifest& manifest) {
   return domain::parse_release(document.root(), true);
 }
 
+// What is wrong with the manifests of a file, a line each.
+class Problems {
+ public:
+  explicit Problems(const std::string& file) : file_(file) {}
+
+  void add(const kube::ObjectKey& key, const std::vector<domain::FieldError>& errors) {
+    for (const domain::FieldError& error : errors) {
+      text_ +=
+          (text_.empty() ? "" : "\n") + file_ + ": " + key.str() + ": " + error.path + ": " + error.message;
+    }
+  }
+  // Of one that cannot be read at all, which ends everything.
+  [[nodiscard]] Error unreadable(Error error, const domain::Manifest& manifest) const {
+    return std::move(error).wrap(file_ + ": line " + std::to_string(manifest.line));
+  }
+  [[nodiscard]] const std::string& text() const noexcept { return text_; }
+
+ private:
+  const std::string& file_;
+  std::string text_;
+};
+
+Result<ReleasesByName> read_releases(const std::vector<domain::Manifest>& manifests, Problems& problems) {
+  ReleasesByName releases;
+  for (const domain::Manifest& manifest : manifests) {
+    if (!is_release(manifest)) continue;
+    auto release = read_release(manifest);
+    if (!release) return problems.unreadable(std::move(release).error(), manifest);
+    problems.add(release->meta.key, release->errors);
+    const std::string name = release->meta.key.name;
+    releases[name] = std::make_shared<const domain::AgentRelease>(*std::move(release));
+  }
+  return releases;
+}
+
 Observed observe(Team team, const ReleasesByName& releases) {
   const auto find = [&](const std::string& name) {
     const auto found = releases.find(name);
@@ -86,39 +121,22 @@ std::string render(const domain::TeamProvisioning& team, const Plan& plan) {
 
 Result<std::string> plan_file(const PlanOptions& options) {
   TP_ASSIGN_OR_RETURN(const std::vector<domain::Manifest> manifests, domain::load_manifests(options.file));
+  Problems problems{options.file};
+  TP_ASSIGN_OR_RETURN(const ReleasesByName releases, read_releases(manifests, problems));
   std::string text;
-  std::string problems;
-  const auto complain = [&](const kube::ObjectKey& key, const std::vector<domain::FieldError>& errors) {
-    for (const domain::FieldError& error : errors) {
-      problems += (problems.empty() ? "" : "\n") + options.file + ": " + key.str() + ": " + error.path +
-                  ": " + error.message;
-    }
-  };
-  const auto unreadable = [&](Error error, const domain::Manifest& manifest) {
-    return std::move(error).wrap(options.file + ": line " + std::to_string(manifest.line));
-  };
-
-  ReleasesByName releases;
-  for (const domain::Manifest& manifest : manifests) {
-    if (!is_release(manifest)) continue;
-    auto release = read_release(manifest);
-    if (!release) return unreadable(std::move(release).error(), manifest);
-    complain(release->meta.key, release->errors);
-    releases[release->meta.key.name] = std::make_shared<const domain::AgentRelease>(*std::move(release));
-  }
   for (const domain::Manifest& manifest : manifests) {
     if (is_release(manifest)) continue;
     auto parsed = read_team(manifest, options.ns);
-    if (!parsed) return unreadable(std::move(parsed).error(), manifest);
+    if (!parsed) return problems.unreadable(std::move(parsed).error(), manifest);
     auto errors = parsed->errors;
     const auto policy = check_policy(parsed->team, options.build);
     errors.insert(errors.end(), policy.begin(), policy.end());
-    complain(parsed->team.meta.key, errors);
+    problems.add(parsed->team.meta.key, errors);
     if (!errors.empty()) continue;
     const Observed observed = observe(Team{std::move(parsed->team), {}}, releases);
     text += (text.empty() ? "" : "---\n") + render(*observed.team, make_plan(observed, options.build));
   }
-  if (!problems.empty()) return Error{ErrorCode::InvalidArgument, std::move(problems)};
+  if (!problems.text().empty()) return Error{ErrorCode::InvalidArgument, problems.text()};
   if (manifests.empty() || (text.empty() && releases.empty()))
     return Error{ErrorCode::InvalidArgument, options.file + ": holds no TeamProvisioning"};
   return text;

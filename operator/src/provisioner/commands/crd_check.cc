@@ -55,8 +55,8 @@ std::string schema_path(const Definition& definition, const Json& version) {
 
 Check check_schema(const Definition& definition, const Json& version, const Result<Json>& published) {
   const std::string name = text(version, "/name");
-  const Check not_served{Verdict::Missing, definition.name,
-                         "is not served as " + name + "; run: team-operator crds apply"};
+  Check not_served{Verdict::Missing, definition.name,
+                   "is not served as " + name + "; run: team-operator crds apply"};
   if (!published) {
     if (published.error().code == ErrorCode::NotFound) return not_served;
     return {Verdict::Missing, definition.name, published.error().message};

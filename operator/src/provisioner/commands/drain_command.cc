@@ -144,7 +144,7 @@ class Drain {
     if (!unreachable_.empty()) return Error{ErrorCode::DeadlineExceeded, "out of time: " + unreachable_};
     if (unfinished_.empty()) return Error{ErrorCode::DeadlineExceeded, "out of time before a last look"};
     std::string text = "out of time; left are " + counted(unfinished_.size(), "teams");
-    for (const auto& [name, why] : unfinished_) text += "\n  " + name + ": " + why;
+    for (const auto& [name, why] : unfinished_) text.append("\n  ").append(name).append(": ").append(why);
     if (options_.mode == Mode::Delete)
       text += "\nDoes an operator run? Only it can take them away; or release them: team-operator drain";
     return Error{ErrorCode::DeadlineExceeded, text};

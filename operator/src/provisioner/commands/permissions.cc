@@ -110,12 +110,13 @@ Result<std::vector<Permission>> needed_permissions(const RunOptions& options,
     // Granted on the one Lease by its name.
     const std::string lease = lease_name(options.watch_namespaces, options.watch_label_selector);
     const std::string& ns = options.leader_election_namespace;
-    for (const char* verb : {"get", "create", "patch"})
+    for (const char* verb : {"get", "create", "patch"}) {
       permissions.push_back({.verb = verb,
                              .group = std::string{kube::kLeases.group},
                              .resource = std::string{kube::kLeases.plural},
                              .ns = ns.empty() ? own_namespace : ns,
                              .name = lease});
+    }
   }
   return permissions;
 }

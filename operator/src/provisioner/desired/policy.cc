@@ -61,7 +61,7 @@ class Judge {
 std::string with_registry(std::string_view image) {
   const std::string_view first = image.substr(0, image.find('/'));
   const bool is_host = first.size() < image.size() &&
-                       (first == "localhost" || first.find_first_of(".:") != first.npos ||
+                       (first == "localhost" || first.find_first_of(".:") != std::string_view::npos ||
                         std::any_of(first.begin(), first.end(), [](char c) { return c >= 'A' && c <= 'Z'; }));
   if (is_host) return std::string{image};
   return (first.size() < image.size() ? "docker.io/" : "docker.io/library/") + std::string{image};

@@ -41,7 +41,7 @@ bool has(const Principal& principal, std::string_view permission) {
 }  // namespace
 
 AdminAuth::AdminAuth(Ask ask, Settings settings, const Clock& clock)
-    : ask_(std::move(ask)), settings_(settings), known_(clock, kPrincipals) {}
+    : ask_(std::move(ask)), settings_(std::move(settings)), known_(clock, kPrincipals) {}
 
 Result<Principal> AdminAuth::identify(const Context& ctx, const http::Headers& headers, Access access) {
   const std::string kind = access ? "admin" : "team";

@@ -51,6 +51,7 @@ Json to_json(const AttemptSummary& attempt) {
 
 std::vector<std::string> source_names() {
   std::vector<std::string> names;
+  names.reserve(std::size(kSourceNames));
   for (const auto& [source, name] : kSourceNames) names.emplace_back(name);
   return names;
 }
@@ -114,7 +115,7 @@ Result<EventQuery> event_query(std::string_view target) {
   return events;
 }
 
-Json event_schema(Json more = Json::object()) {
+Json event_schema(const Json& more = Json::object()) {
   const Json text = schema::or_null(schema::text());
   const Json time = schema::or_null(schema::time());
   Json fields{{"id", schema::uuid()},

@@ -143,9 +143,10 @@ void Fields::wrong(const char* name, const std::string& why) {
 
 void Fields::allow_only(std::initializer_list<std::string_view> names) {
   for (const auto& [name, value] : body_.items()) {
-    if (std::find(names.begin(), names.end(), name) == names.end())
+    if (std::find(names.begin(), names.end(), name) == names.end()) {
       problem("extra_forbidden", in_body(name.substr(0, kInputBytes)), "Extra inputs are not permitted",
               value);
+    }
   }
 }
 

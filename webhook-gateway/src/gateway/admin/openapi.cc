@@ -93,7 +93,7 @@ Json list(Json element) { return {{"type", "array"}, {"items", std::move(element
 
 Json or_null(Json schema) { return {{"anyOf", Json::array({std::move(schema), {{"type", "null"}}})}}; }
 
-Json object(Json required, Json optional) {
+Json object(Json required, const Json& optional) {
   Json names = Json::array();
   for (const auto& [name, schema] : required.items()) names.push_back(name);
   required.update(optional);

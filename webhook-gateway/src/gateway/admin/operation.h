@@ -46,7 +46,7 @@ namespace schema {
 [[nodiscard]] nlohmann::json or_null(nlohmann::json schema);
 // All of `required` are there; others may be, too.
 [[nodiscard]] nlohmann::json object(nlohmann::json required,
-                                    nlohmann::json optional = nlohmann::json::object());
+                                    const nlohmann::json& optional = nlohmann::json::object());
 // These may be there, and no others.
 [[nodiscard]] nlohmann::json closed_object(nlohmann::json optional);
 // {"detail": text}, and that of a body that is not valid.

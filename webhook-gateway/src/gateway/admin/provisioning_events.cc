@@ -116,6 +116,7 @@ Result<bool> ProvisioningEvents::step(const Context& ctx) {
   TP_ASSIGN_OR_RETURN(const auto events, inbox_.claim_received(ctx.child(clock_, kDatabaseDeadline),
                                                                Lane::Provisioning, kBatch));
   std::vector<Settlement> settlements;
+  settlements.reserve(events.size());
   for (const ClaimedEvent& event : events) settlements.push_back(decide(about(ctx, event.claim.id), event));
   if (!settlements.empty()) TP_TRY(inbox_.settle(ctx.child(clock_, kDatabaseDeadline), settlements));
   return !events.empty();

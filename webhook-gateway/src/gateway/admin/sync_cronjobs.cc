@@ -72,7 +72,7 @@ SyncCronjobs sync_by_operator(const TeamCache& teams,
                               Provisioning& provisioning,
                               RunWatch& runs,
                               const Clock& clock) {
-  return [&](const Context& ctx, const TeamRef& team, std::function<void(Result<CronjobsSync>)> done) {
+  return [&](const Context& ctx, const TeamRef& team, const std::function<void(Result<CronjobsSync>)>& done) {
     using Outcome = CronjobsSync::Outcome;
     if (!teams.synced())
       return done(Error{ErrorCode::Unavailable, "the TeamProvisionings are not listed yet"});

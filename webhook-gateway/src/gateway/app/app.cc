@@ -578,9 +578,10 @@ class App {
       TP_TRY(add_server(public_servers_, options.webhooks_bind_address, std::move(webhook_routes), edge,
                         "webhooks", count_refusals(base_.registry, "webhooks")));
     }
-    if (!admin_routes.empty())
+    if (!admin_routes.empty()) {
       TP_TRY(add_server(public_servers_, options.admin_bind_address, std::move(admin_routes),
                         {.handlers = kAdminHandlers}, "admin", count_refusals(base_.registry, "admin")));
+    }
     return ok();
   }
 

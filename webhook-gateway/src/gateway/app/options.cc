@@ -22,9 +22,10 @@ options::Value roles(std::vector<std::string>& target) {
   value.set = [&target, list = std::move(value.set)](std::string_view text) -> Status {
     TP_TRY(list(text));
     for (const std::string& role : target) {
-      if (std::find(kRoles.begin(), kRoles.end(), role) == kRoles.end())
+      if (std::find(kRoles.begin(), kRoles.end(), role) == kRoles.end()) {
         return Error{ErrorCode::InvalidArgument,
                      "\"" + role + "\" is no role; there are webhooks, worker and admin"};
+      }
     }
     return ok();
   };
@@ -329,9 +330,10 @@ Result<std::string> database_conninfo(const options::EnvLookup& env) {
                                                                        {"DB_NAME", "dbname"},
                                                                        {"DB_USER", "user"},
                                                                        {"DB_PASSWORD", "password"}}};
-  if (!env("DB_HOST").has_value())
+  if (!env("DB_HOST").has_value()) {
     return Error{ErrorCode::InvalidArgument,
                  "DATABASE_URL is not set (nor DB_HOST with DB_NAME, DB_USER, DB_PASSWORD)"};
+  }
   std::string conninfo;
   for (const auto& [name, key] : kParts) {
     TP_ASSIGN_OR_RETURN(auto value, secret_of(env, name));

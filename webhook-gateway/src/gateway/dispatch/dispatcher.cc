@@ -134,8 +134,7 @@ Result<bool> Dispatcher::step(const Context& ctx) {
 }
 
 void Dispatcher::dispatch(const Context& ctx, TeamClaim claim) {
-  std::size_t claimed = claim.events.size();
-  std::vector<std::shared_ptr<Run>> runs;
+  const std::size_t claimed = claim.events.size();
   // Whatever of the claim does not become a run is not in flight.
   const auto settle_count = [&](std::size_t begun) {
     {
@@ -174,52 +173,58 @@ void Dispatcher::dispatch(const Context& ctx, TeamClaim claim) {
     return settle_count(0);
   }
 
-  std::vector<ClaimedEvent> turned_away;
-  milliseconds chance{0};
-  for (ClaimedEvent& event : claim.events) {
-    {
-      const MutexLock lock{m_};
-      const SteadyTime now = clock_.now();
-      if (!breakers_.allow(base.url, now)) {
-        chance = std::chrono::ceil<milliseconds>(breakers_.next_chance(base.url, now) - now);
-        turned_away.push_back(std::move(event));
-        continue;
-      }
-      if (breakers_.probing(base.url)) probes_[base.url] = now;
-    }
+  std::vector<std::shared_ptr<Run>> runs;
+  for (ClaimedEvent& event : let_in(base.url, std::move(claim.events))) {
     if (auto run = prepare(ctx, team, **context, *token, std::move(event))) {
       run->base_url = base.url;
       runs.push_back(std::move(run));
     }
   }
-  if (!turned_away.empty())
-    postpone(turned_away, "agent_breaker", std::max(chance, milliseconds{100}), false);
-
-  std::vector<Inbox::Begin> begins;
-  begins.reserve(runs.size());
-  for (const auto& run : runs) begins.push_back({run->claim, authority(base.url), run->call.wait});
-  std::vector<EventId> begun;
-  if (!begins.empty()) {
-    auto recorded = inbox_.begin_attempts(ctx.child(clock_, kDatabaseDeadline), begins);
-    if (recorded) {
-      begun = *std::move(recorded);
-    } else {
-      // Nothing was sent. Should the statement have taken effect all the same, this closes its attempts.
-      log_.warn("attempts could not be recorded; nothing was sent", {{"error", recorded.error()}});
-      for (const auto& run : runs) {
-        settler_.settle({.claim = run->claim,
-                         .state = State::Retrying,
-                         .reason = "not_recorded",
-                         .delay = seconds{1},
-                         .outcome = "not_sent"});
-      }
-    }
-  }
+  const std::vector<EventId> begun = record_starts(ctx, runs);
   settle_count(begun.size());
   // One that was not begun is no longer ours: we were given up as lost.
   for (const auto& run : runs) {
     if (std::find(begun.begin(), begun.end(), run->claim.id) != begun.end()) start(run, **client);
   }
+}
+
+std::vector<ClaimedEvent> Dispatcher::let_in(const std::string& agent, std::vector<ClaimedEvent> events) {
+  std::vector<ClaimedEvent> admitted;
+  std::vector<ClaimedEvent> turned_away;
+  milliseconds chance{0};
+  {
+    const MutexLock lock{m_};
+    const SteadyTime now = clock_.now();
+    for (ClaimedEvent& event : events) {
+      const bool allowed = breakers_.allow(agent, now);
+      (allowed ? admitted : turned_away).push_back(std::move(event));
+    }
+    if (breakers_.probing(agent) && !admitted.empty()) probes_[agent] = now;
+    chance = std::chrono::ceil<milliseconds>(breakers_.next_chance(agent, now) - now);
+  }
+  if (!turned_away.empty())
+    postpone(turned_away, "agent_breaker", std::max(chance, milliseconds{100}), false);
+  return admitted;
+}
+
+std::vector<EventId> Dispatcher::record_starts(const Context& ctx,
+                                               const std::vector<std::shared_ptr<Run>>& runs) {
+  if (runs.empty()) return {};
+  std::vector<Inbox::Begin> begins;
+  begins.reserve(runs.size());
+  for (const auto& run : runs) begins.push_back({run->claim, authority(run->base_url), run->call.wait});
+  auto recorded = inbox_.begin_attempts(ctx.child(clock_, kDatabaseDeadline), begins);
+  if (recorded) return *std::move(recorded);
+  // Nothing was sent. Should the statement have taken effect all the same, this closes its attempts.
+  log_.warn("attempts could not be recorded; nothing was sent", {{"error", recorded.error()}});
+  for (const auto& run : runs) {
+    settler_.settle({.claim = run->claim,
+                     .state = State::Retrying,
+                     .reason = "not_recorded",
+                     .delay = seconds{1},
+                     .outcome = "not_sent"});
+  }
+  return {};
 }
 
 std::shared_ptr<Dispatcher::Run> Dispatcher::prepare(const Context& ctx,

@@ -85,6 +85,12 @@ class Dispatcher {
                                              const TeamContext& context,
                                              const TeamToken& token,
                                              ClaimedEvent claimed);
+  // Those that the agent's breaker lets through; the others are postponed.
+  [[nodiscard]] std::vector<ClaimedEvent> let_in(const std::string& agent, std::vector<ClaimedEvent> events)
+      TP_EXCLUDES(m_);
+  // Before anything is sent: which of them are ours to start.
+  [[nodiscard]] std::vector<EventId> record_starts(const Context& ctx,
+                                                   const std::vector<std::shared_ptr<Run>>& runs);
   void start(const std::shared_ptr<Run>& run, http::HttpClient& client);
   void finish(const Run& run, const http::Exchange& exchange);
   // The turn cannot be used: the events are due again later, or dead when they are too old for that. No

@@ -69,9 +69,10 @@ void Notifier::record(const Context& ctx, const GaveUp& notice) const {
                                               .trigger_message = notice.message});
   if (recorded)
     recorded = service_.end_run(ctx, id, {.success = false, .error = "not started: " + notice.reason});
-  if (!recorded)
+  if (!recorded) {
     log_of(log_, notice.event)
         .warn("a run that was given up could not be recorded", {{"error", recorded.error()}});
+  }
 }
 
 void Notifier::add(Chores::Chore notice) {

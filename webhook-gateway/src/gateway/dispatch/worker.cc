@@ -54,15 +54,17 @@ Worker::~Worker() {
 
 void Worker::start() {
   keeper_ = std::jthread{[this](const std::stop_token& stop) { keep(stop); }};
-  for (std::size_t i = 0; i < settings_.routers; ++i)
+  for (std::size_t i = 0; i < settings_.routers; ++i) {
     loop("router", i == 0, wakes_.new_events,
          [this](const Context& ctx) { return router_.step(ctx, Lane::Normal); });
+  }
   // A lane of their own: what Slack forgets after 3 s must not stand behind a flood.
   loop("interactive", true, wakes_.new_events,
        [this](const Context& ctx) { return router_.step(ctx, Lane::Interactive); });
-  for (std::size_t i = 0; i < settings_.dispatchers; ++i)
+  for (std::size_t i = 0; i < settings_.dispatchers; ++i) {
     loop("dispatcher", i == 0, wakes_.due_teams,
          [this](const Context& ctx) { return dispatcher_.step(ctx); });
+  }
   loop("resolver", false, never_, [this](const Context& ctx) { return resolver_.step(ctx); });
 }
 

@@ -17,6 +17,8 @@ struct Identifier {
   std::string type;
   std::string value;
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the 0 that a default comparison is made with
+  // for a pointer
   friend auto operator<=>(const Identifier&, const Identifier&) = default;
 };
 

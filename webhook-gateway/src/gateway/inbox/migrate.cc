@@ -81,9 +81,10 @@ Status check_schema(const Context& ctx, postgres::Connection& database) {
   constexpr std::string_view kMissing = "run \"webhook-gateway migrate\" first";
   const auto version = version_of(ctx, database);
   if (!version && version.error().code != ErrorCode::FailedPrecondition) return version.error();
-  if (!version)
+  if (!version) {
     return Error{ErrorCode::FailedPrecondition,
                  "the database has no gateway schema: " + std::string{kMissing}};
+  }
   if (*version < migrations().back().version) {
     return Error{ErrorCode::FailedPrecondition,
                  "the database is at schema version " + std::to_string(*version) + ", this program needs " +

@@ -76,7 +76,7 @@ http::Routes Ingest::routes() {
   for (const auto& its_desk : desks_) {
     const Desk& desk = *its_desk;
     http::Route route{.method = http::Method::Post, .path = std::string{desk.source.path}};
-    route.async_handler = [this, &desk](http::ServerRequest request, http::Responder respond) {
+    route.async_handler = [this, &desk](const http::ServerRequest& request, http::Responder respond) {
       receive(desk, request, std::move(respond));
     };
     route.body_bytes = desk.source.body_bytes;

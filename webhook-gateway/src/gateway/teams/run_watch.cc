@@ -172,14 +172,7 @@ Status RunWatch::handle(const Context& ctx, const News& news) {
     }
   }
   if (news.look) TP_TRY(take_up(ctx));
-  std::vector<ProvisioningRun> concerned;
-  {
-    const MutexLock lock{m_};
-    for (const auto& [id, followed] : followed_) {
-      if (news.look || news.teams.contains(followed.run.team)) concerned.push_back(followed.run);
-    }
-  }
-  for (const ProvisioningRun& run : concerned) {
+  for (const ProvisioningRun& run : concerned_by(news)) {
     bool gone = news.gone.contains(run.uid);
     if (!gone && news.look && cache_.synced() && !cache_.get(run.resource, run.uid)) {
       TP_ASSIGN_OR_RETURN(gone, is_gone(ctx, run));
@@ -187,6 +180,15 @@ Status RunWatch::handle(const Context& ctx, const News& news) {
     TP_TRY(judge(ctx, run, gone));
   }
   return ok();
+}
+
+std::vector<ProvisioningRun> RunWatch::concerned_by(const News& news) const {
+  const MutexLock lock{m_};
+  std::vector<ProvisioningRun> concerned;
+  for (const auto& [id, followed] : followed_) {
+    if (news.look || news.teams.contains(followed.run.team)) concerned.push_back(followed.run);
+  }
+  return concerned;
 }
 
 Status RunWatch::reconcile_runtimes(const Context& ctx) {

@@ -79,6 +79,8 @@ class RunWatch {
   void run(const std::stop_token& stop) TP_EXCLUDES(m_);
   [[nodiscard]] News take_news(const std::stop_token& stop) TP_EXCLUDES(m_);
   [[nodiscard]] Status handle(const Context& ctx, const News& news);
+  // The runs that the news may end, or move.
+  [[nodiscard]] std::vector<ProvisioningRun> concerned_by(const News& news) const TP_EXCLUDES(m_);
   [[nodiscard]] Status reconcile_runtimes(const Context& ctx);
   [[nodiscard]] Status update_runtime(const Context& ctx, const TeamRef& team);
   [[nodiscard]] Status purge(const Context& ctx, const TeamRef& team) const;
@@ -101,7 +103,7 @@ class RunWatch {
 
   std::map<TeamRef, RuntimeRecord> written_;  // of the thread: what team_runtimes says, as far as we know
 
-  Mutex m_;
+  mutable Mutex m_;
   CondVar changed_;
   News news_ TP_GUARDED_BY(m_);
   bool letting_go_ TP_GUARDED_BY(m_) = false;

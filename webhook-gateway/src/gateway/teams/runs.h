@@ -63,7 +63,7 @@ class ProvisioningRuns {
  private:
   [[nodiscard]] Result<Begun> begin_in(const Context& ctx,
                                        postgres::Connection& database,
-                                       const NewRun& run,
+                                       const NewRun& asked,
                                        const Act& act) const;
   // One request about a team at a time; the others wait here, and not with a connection in their hands.
   class Turn;

@@ -28,6 +28,8 @@ class TeamCache {
   // Namespaces in which teams may have their resources; none: all.
   explicit TeamCache(const std::vector<std::string>& namespaces);
   ~TeamCache();
+  TeamCache(const TeamCache&) = delete;
+  TeamCache& operator=(const TeamCache&) = delete;
 
   // Before any reflector starts. A listener is called as kube::Store says.
   void subscribe(const Listener& listener);
