@@ -19,7 +19,7 @@ from support.teams import Teams
 
 FIGURES = []
 COUNTER = itertools.count(1)
-# With `-n 2` (pytest-xdist) two processes share the files of a suite. The first has the servers that `./dev` has started, any
+# With `-n 3` (pytest-xdist) three processes share the files of a suite. The first has the servers that `./dev` has started, any
 # other starts its own: a test may look at all that is in its cluster.
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
 

@@ -66,7 +66,7 @@ def audit(cluster):
 
 
 def group_of(item):
-    """Tests that two processes may not share out (pytest-xdist, --dist loadgroup): what one cluster's operator did is looked at as a whole
+    """Tests that processes may not share out (pytest-xdist, --dist loadgroup): what one cluster's operator did is looked at as a whole
     by some of them. What has all to itself may run anywhere."""
     if "gateway" in item.path.parts or {"broken", "own_postgres"} & set(item.fixturenames):
         return item.module.__name__.rpartition(".")[2]
