@@ -17,8 +17,7 @@ struct Identifier {
   std::string type;
   std::string value;
 
-  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the 0 that a default comparison is made with
-  // for a pointer
+  // NOLINTNEXTLINE(modernize-use-nullptr): it takes the 0 behind "= default" for a pointer
   friend auto operator<=>(const Identifier&, const Identifier&) = default;
 };
 

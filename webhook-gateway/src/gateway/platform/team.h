@@ -10,8 +10,7 @@ struct TeamRef {
   std::string org_id;
   std::string team_node_id;
 
-  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 takes the 0 that a default comparison is made with
-  // for a pointer
+  // NOLINTNEXTLINE(modernize-use-nullptr): it takes the 0 behind "= default" for a pointer
   friend auto operator<=>(const TeamRef&, const TeamRef&) = default;
 };
 
