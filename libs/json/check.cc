@@ -105,9 +105,10 @@ class Checker {
       const std::uint64_t marks = (eight & kHighs) | below(eight, ' ') | below(eight ^ (kOnes * '"'), 1) |
                                   below(eight ^ (kOnes * '\\'), 1);
       if (marks == 0) continue;
+      // The first one; with the other byte order string() finds it.
       if constexpr (std::endian::native == std::endian::little) {
-        at_ += static_cast<std::size_t>(std::countr_zero(marks)) / 8;  // the first one
-      }                                                                // elsewhere string() finds it
+        at_ += static_cast<std::size_t>(std::countr_zero(marks)) / 8;
+      }
       return;
     }
   }

@@ -37,8 +37,8 @@ class Breakers {
   // Whether it is half open, and its probe has not reported.
   [[nodiscard]] bool probing(const std::string& key) const;
 
-  // Those that are open, or were until a moment ago: whom nobody asks for `within` after the last failure is
-  // not counted any more, since nobody would learn that it is back.
+  // Those that are open. Whom nobody has asked for `within` after its last failure is not counted any more:
+  // nobody would learn that it is back.
   [[nodiscard]] std::size_t open_count(SteadyTime now) const;
   [[nodiscard]] std::size_t size() const noexcept { return states_.size(); }
 

@@ -147,7 +147,7 @@ def stubs(state):
         yield stubs
 
 
-def test_what_is_signed_by_hand_starts_a_run(database, stubs, state, tmp_path):
+def test_what_is_signed_by_hand_starts_a_run(database, stubs, state, tmp_path, pods):
     config = yaml.safe_load(next(b.text for b in document("providers/generic.md").blocks if b.language == "yaml"))["gateway"]["config"]
     text = yaml.safe_dump(config).replace(SECRET_FILES, f"{tmp_path}/")
     (tmp_path / "alerts").write_text(f"{SECRETS['generic']}\n")
@@ -155,7 +155,7 @@ def test_what_is_signed_by_hand_starts_a_run(database, stubs, state, tmp_path):
     (tmp_path / "gateway.yaml").write_text(text)
     blocks = [block for page in PROVIDERS for block in page.blocks if block.language == "sh"]
     assert len(blocks) == 8
-    with GatewayProcess(state / "gateway-docs", database, stubs, config=tmp_path / "gateway.yaml") as gateway:
+    with GatewayProcess(state / "gateway-docs", database, stubs, pods=pods, config=tmp_path / "gateway.yaml") as gateway:
         for block in blocks:
             assert run(block, gateway.url, variables()) in (200, 202), block
             others = {name: SECRETS["incidentio" if value == SECRETS["generic"] else "generic"] for name, value in variables().items()}
@@ -225,7 +225,7 @@ def sql(page):
     return [block.text for block in document(page).blocks if block.language == "sql"]
 
 
-def test_a_dump_is_restored_as_the_manual_says(postgres, database, state, tmp_path):
+def test_a_dump_is_restored_as_the_manual_says(postgres, database, state, tmp_path, pods):
     """Dump, restore, migrate, decide: the commands and statements of docs/backup-and-restore.md."""
     page = document("backup-and-restore.md").text
     (dump,), (restore,) = (re.findall(rf"^ *\$ ({program} .*)$", page, re.M) for program in ("pg_dump", "pg_restore"))
@@ -253,7 +253,7 @@ def test_a_dump_is_restored_as_the_manual_says(postgres, database, state, tmp_pa
         assert [str(row["id"]) for row in other.query("SELECT id FROM orchestrator.inbox")] == [begun]
         (ended,) = other.query("SELECT id::text, state, reason FROM orchestrator.events")
         assert ended == {"id": fresh, "state": "dead", "reason": "restored"}
-        with GatewayProcess(state / "gateway-restored", other, None, roles="webhooks"):
+        with GatewayProcess(state / "gateway-restored", other, None, roles="webhooks", pods=pods):
             pass  # it is ready: its login has its rights again
     finally:
         other.drop()

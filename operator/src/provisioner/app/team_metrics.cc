@@ -22,6 +22,15 @@ bool is_true(const domain::TeamStatus& status, std::string_view type) noexcept {
   return condition != nullptr && condition->status == kube::ConditionStatus::True;
 }
 
+template <std::size_t N>
+metrics::MetricFamily by_state(metrics::GaugeFamily family,
+                               const std::array<std::string_view, N>& states,
+                               const std::array<std::size_t, N>& counts) {
+  for (std::size_t i = 0; i < N; ++i)
+    family.add({{"state", std::string{states.at(i)}}}, static_cast<double>(counts.at(i)));
+  return std::move(family).take();
+}
+
 bool is_suspended(const Team& team) noexcept { return team.spec.suspend || team.paused; }
 
 }  // namespace
@@ -49,10 +58,8 @@ Following following_of(const Team& team, std::string_view release) noexcept {
 metrics::MetricFamily team_counts(const std::vector<TeamPointer>& teams) {
   std::array<std::size_t, kStates.size()> counts{};
   for (const TeamPointer& team : teams) ++counts.at(static_cast<std::size_t>(state_of(*team)));
-  metrics::GaugeFamily states{"teamprovisioning_teams", "Teams, each in one state."};
-  for (std::size_t i = 0; i < kStates.size(); ++i)
-    states.add({{"state", std::string{kStates.at(i)}}}, static_cast<double>(counts.at(i)));
-  return std::move(states).take();
+  return by_state(metrics::GaugeFamily{"teamprovisioning_teams", "Teams, each in one state."}, kStates,
+                  counts);
 }
 
 metrics::MetricFamily default_release_counts(const std::vector<TeamPointer>& teams,
@@ -62,11 +69,9 @@ metrics::MetricFamily default_release_counts(const std::vector<TeamPointer>& tea
     if (team->spec.release.empty() && !team->meta.deleting)
       ++counts.at(static_cast<std::size_t>(following_of(*team, release)));
   }
-  metrics::GaugeFamily states{"teamprovisioning_default_release_teams",
-                              "Teams that follow the default release, each in one state."};
-  for (std::size_t i = 0; i < kFollowing.size(); ++i)
-    states.add({{"state", std::string{kFollowing.at(i)}}}, static_cast<double>(counts.at(i)));
-  return std::move(states).take();
+  return by_state(metrics::GaugeFamily{"teamprovisioning_default_release_teams",
+                                       "Teams that follow the default release, each in one state."},
+                  kFollowing, counts);
 }
 
 std::string text_of_each(std::vector<TeamPointer> teams, const ComparedAgo& compared_ago) {
